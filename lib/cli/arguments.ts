@@ -1,0 +1,85 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { Misuse, nearest } from './misuse.ts'
+
+/** One option of a command, for parsing and for its help. */
+export interface Option {
+  /** What the value stands for (`FILE`); a switch has none. */
+  readonly value?: string
+  readonly short?: string
+  readonly choices?: readonly string[]
+  readonly help: string
+}
+
+export type Options = Readonly<Record<string, Option>>
+
+/** The words of one command, checked. */
+export class Arguments {
+  readonly positionals: readonly string[]
+  readonly #values: Readonly<Record<string, unknown>>
+
+  constructor(words: readonly string[], options: Options) {
+    const { values, positionals } = parse(words, options)
+    this.#values = values
+    this.positionals = positionals
+    for (const [name, { choices }] of Object.entries(options)) {
+      const value = this.text(name)
+      if (choices && value !== undefined && !choices.includes(value)) {
+        const meant = nearest(value, choices)
+        throw new Misuse(
+          `--${name} takes ${choices.join(', ')}, not ${JSON.stringify(value)}` +
+            (meant ? `. Did you mean ${meant}?` : ''),
+        )
+      }
+    }
+  }
+
+  has(name: string): boolean {
+    return this.#values[name] === true
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#values[name]
+    return typeof value === 'string' ? value : undefined
+  }
+
+  integer(name: string, low: number, high = 2 ** 31 - 1): number | undefined {
+    const value = this.number(name, low, high)
+    if (value === undefined || Number.isInteger(value)) return value
+    throw new Misuse(`--${name} takes a whole number, not ${this.text(name)}`)
+  }
+
+  number(name: string, low: number, high = Number.MAX_VALUE): number | undefined {
+    const text = this.text(name)
+    if (text === undefined) return undefined
+    const value = /^[\d_]*\.?\d+$/.test(text) ? Number(text.replaceAll('_', '')) : Number.NaN
+    if (value >= low && value <= high) return value
+    const range = high < 2 ** 31 - 1 ? `from ${low} to ${high}` : `of at least ${low}`
+    throw new Misuse(`--${name} takes a number ${range}, not ${JSON.stringify(text)}`)
+  }
+
+  /** The only positional there may be. */
+  single(what: string): string | undefined {
+    if (this.positionals.length > 1) {
+      throw new Misuse(`Expected one ${what} but received ${this.positionals.length}: quote it?`)
+    }
+    return this.positionals[0]
+  }
+}
+
+function parse(words: readonly string[], options: Options) {
+  const config: NonNullable<ParseArgsConfig['options']> = {}
+  for (const [name, { value, short }] of Object.entries(options)) {
+    config[name] = { type: value ? 'string' : 'boolean', ...(short ? { short } : {}) }
+  }
+  try {
+    return parseArgs({ args: [...words], options: config, allowPositionals: true })
+  } catch (error) {
+    const { code, message } = error as Error & { code?: string }
+    if (!code?.startsWith('ERR_PARSE_ARGS_')) throw error
+    const unknown = code.endsWith('UNKNOWN_OPTION') && /'(-[^' ]*)/.exec(message)?.[1]
+    if (!unknown) throw new Misuse(message.split(/\.? To specify|\n/)[0]!, { cause: error })
+    const meant = nearest(unknown.replace(/^-+/, ''), Object.keys(options))
+    const hint = meant ? `. Did you mean --${meant}?` : '. After -- words may begin with a dash.'
+    throw new Misuse(`Unknown option ${unknown}${hint}`, { cause: error })
+  }
+}

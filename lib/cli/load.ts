@@ -1,0 +1,81 @@
+// Options that say which model and who computes, and loading by them.
+import { Embedder, type LoadOptions, Reranker, type ResolvedModel, resolveModel } from '../index.ts'
+import type { Arguments, Options } from './arguments.ts'
+import { remark, type Session } from './command.ts'
+import { bytes } from './numbers.ts'
+import { Progress } from './progress.ts'
+
+const gpus = ['cuda', 'vulkan', 'metal'] as const
+const engines = ['auto', 'packed', 'generic'] as const
+
+export const loadOptions: Options = {
+  model: {
+    value: 'NAME',
+    short: 'm',
+    help: 'a short name, owner/repository, path or https address (see `qwen3-embed list`)',
+  },
+  threads: { value: 'N', help: 'threads of a pass; default: the physical cores' },
+  gpu: { value: 'BACKEND', choices: gpus, help: 'compute there: cuda, vulkan or metal' },
+  'max-tokens': { value: 'N', help: 'longest text; default: what the model was trained for' },
+  engine: { value: 'NAME', choices: engines, help: 'auto, packed or generic; default: auto' },
+}
+
+/** The bundled model, which no one asked for by name, is announced whatever happens. */
+export async function findModel(
+  name: string | undefined,
+  session: Session,
+): Promise<ResolvedModel> {
+  const progress = new Progress('download', session)
+  const found = await resolveModel(name ?? 'mini', {
+    signal: session.signal,
+    onProgress: ({ file, received, total, bytesPerSecond }) => {
+      const speed = bytesPerSecond > 0 ? `  ${bytes(bytesPerSecond)}/s` : ''
+      progress.update(received / total, `${file}  ${bytes(received)} of ${bytes(total)}${speed}`)
+    },
+  })
+  progress.end()
+  if (found.bundled) {
+    const line = 'model: mini (bundled demonstration model, not a Qwen model)'
+    remark(name === undefined ? { ...session, quiet: false } : session, line)
+  } else {
+    remark(session, `model: ${found.name}`)
+  }
+  if (found.note) remark(session, `note: ${found.note}`)
+  return found
+}
+
+export async function loadEmbedder(args: Arguments, session: Session, name = args.text('model')) {
+  return load(Embedder, await findModel(name, session), args, session)
+}
+
+export async function loadReranker(args: Arguments, session: Session, name = args.text('model')) {
+  return load(Reranker, await findModel(name, session), args, session)
+}
+
+export async function load<Model extends Embedder | Reranker>(
+  kind: { load(name: string, options: LoadOptions): Promise<Model> },
+  found: ResolvedModel,
+  args: Arguments,
+  session: Session,
+): Promise<Model> {
+  const progress = new Progress('loading', session)
+  const threads = args.integer('threads', 1, 512)
+  const maxTokens = args.integer('max-tokens', 8)
+  const gpu = gpus.find((choice) => choice === args.text('gpu'))
+  const engine = engines.find((choice) => choice === args.text('engine'))
+  try {
+    const model = await kind.load(found.bundled ? 'mini' : found.paths[0]!, {
+      ...(threads === undefined ? {} : { threads }),
+      ...(maxTokens === undefined ? {} : { maxTokens }),
+      ...(gpu === undefined ? {} : { gpu }),
+      ...(engine === undefined ? {} : { engine }),
+      signal: session.signal,
+      onProgress: (fraction) => progress.update(fraction, ''),
+    })
+    progress.end()
+    for (const { what, remedy } of model.info.findings) remark(session, `note: ${what}: ${remedy}`)
+    return model
+  } finally {
+    progress.end()
+  }
+}

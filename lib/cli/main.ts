@@ -1,0 +1,97 @@
+#!/usr/bin/env node
+import { createRequire } from 'node:module'
+import { Qwen3Error } from '../index.ts'
+import { inShellWords } from './api-words.ts'
+import { Arguments } from './arguments.ts'
+import { bench } from './bench.ts'
+import type { Command } from './command.ts'
+import { embed } from './embed.ts'
+import { helpFor, overview, sharedOptions } from './help.ts'
+import { inspect } from './inspect.ts'
+import { Interrupted, interruptible } from './interrupt.ts'
+import { list } from './list.ts'
+import { mcp } from './mcp.ts'
+import { Misuse, nearest } from './misuse.ts'
+import { leaveWithReader, print } from './print.ts'
+import { pull } from './pull.ts'
+import { rerank } from './rerank.ts'
+import { search } from './search.ts'
+import { serve } from './serve.ts'
+import { verify } from './verify.ts'
+
+const commands: readonly Command[] = [
+  search,
+  embed,
+  rerank,
+  pull,
+  list,
+  inspect,
+  verify,
+  bench,
+  serve,
+  mcp,
+]
+
+leaveWithReader()
+const signal = interruptible()
+const words = process.argv.slice(2)
+try {
+  process.exitCode = await run(words)
+} catch (error) {
+  process.exitCode = report(error)
+}
+
+async function run([name, ...rest]: string[]): Promise<number> {
+  if (name === undefined) {
+    process.stderr.write(overview(commands))
+    return 2
+  }
+  if (name === '--version' || name === '-V') return said(`${version()}\n`)
+  if (name === '--help' || name === '-h') return said(overview(commands))
+  if (name === 'help') return said(rest[0] ? helpFor(find(rest[0])) : overview(commands))
+  const command = find(name)
+  const args = new Arguments(rest, { ...command.options, ...sharedOptions })
+  if (args.has('version')) return said(`${version()}\n`)
+  if (args.has('help')) return said(helpFor(command))
+  return (await command.run(args, { signal, quiet: args.has('quiet') })) ? 0 : 1
+}
+
+async function said(text: string): Promise<number> {
+  await print(text)
+  return 0
+}
+
+function find(name: string): Command {
+  const command = commands.find((candidate) => candidate.name === name)
+  if (command) return command
+  const names = commands.map((candidate) => candidate.name)
+  const meant = nearest(name, names)
+  if (name.startsWith('-')) {
+    throw new Misuse(`Expected a command first (${names.join(', ')}) but received ${name}`)
+  }
+  const hint = meant ? `Did you mean ${meant}?` : `There are ${names.join(', ')}.`
+  throw new Misuse(`Unknown command ${JSON.stringify(name)}. ${hint}`)
+}
+
+function report(error: unknown): number {
+  const reason: unknown = signal.aborted ? signal.reason : error
+  if (reason instanceof Interrupted) {
+    process.stderr.write('qwen3-embed: interrupted\n')
+    return reason.exitCode
+  }
+  const { message, code } = error as NodeJS.ErrnoException
+  const shownCode = error instanceof Qwen3Error ? ` (${code})` : ''
+  process.stderr.write(`qwen3-embed: ${inShellWords(message ?? `${error}`)}${shownCode}\n`)
+  if (process.env.DEBUG) process.stderr.write(`${(error as Error).stack}\n`)
+  // The API rejects a number out of range before any work starts.
+  const isMisuse = error instanceof Misuse || error instanceof RangeError
+  if (!isMisuse) return 1
+  const known = commands.some(({ name }) => name === words[0])
+  process.stderr.write(`Try: qwen3-embed ${known ? `${words[0]} ` : ''}--help\n`)
+  return 2
+}
+
+function version(): string {
+  const require = createRequire(import.meta.url)
+  return (require('../../package.json') as { version: string }).version
+}

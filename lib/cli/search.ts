@@ -1,0 +1,114 @@
+import { similarity } from '../index.ts'
+import type { Arguments } from './arguments.ts'
+import type { Command, Session } from './command.ts'
+import { inputOptions, openInput, readAll } from './input.ts'
+import { loadEmbedder, loadOptions } from './load.ts'
+import { count } from './numbers.ts'
+import { print, printJson } from './print.ts'
+import { Progress } from './progress.ts'
+import { questions, sentences } from './sentences.ts'
+import { bar, columns, oneLine, painter } from './terminal.ts'
+
+interface Hit {
+  index: number
+  score: number
+  text: string
+}
+
+const barWidth = 20
+
+export const search: Command = {
+  name: 'search',
+  summary: 'find the texts nearest in meaning to a question',
+  usage: ['[QUERY] [OPTIONS]', 'QUERY [OPTIONS] TEXT…', 'QUERY [OPTIONS] --input FILE'],
+  about: [
+    'Without texts it looks through thirty sentences of its own; without a query it asks three. Scores are cosines: ' +
+      'they rank within one search and one model, and say little across models.',
+    'Every call embeds all texts anew: for more than a few thousand keep the vectors (qwen3-embed embed).',
+  ],
+  options: {
+    top: { value: 'N', short: 'n', help: 'show the best N; default: 5' },
+    instruction: { value: 'TEXT', help: "what the query is for; default: Qwen3's web search one" },
+    dimensions: { value: 'N', short: 'd', help: 'compare the first N dimensions only' },
+    ...inputOptions,
+    ...loadOptions,
+  },
+  examples: [
+    ['qwen3-embed search "how do I get my money back"', 'offline, a first look'],
+    ['qwen3-embed search "late deliveries" --input tickets.txt --top 3', 'lines of a file'],
+    ['git log --format=%s | qwen3-embed search "fix memory leak" --input -', 'lines of a pipe'],
+  ],
+
+  async run(args, session) {
+    const [query, ...given] = args.positionals
+    const top = args.integer('top', 1) ?? 5
+    const isOwn = given.length === 0 && args.text('input') === undefined
+    const texts = isOwn ? sentences : await readAll(openInput(args, given, session))
+    const queries = query === undefined ? questions : [query]
+    const found = await nearest(queries, texts, top, args, session)
+    if (args.has('json')) {
+      const results = queries.map((text, i) => ({ query: text, results: found[i]! }))
+      await printJson(query === undefined ? results : results[0])
+      return true
+    }
+    const paint = painter(process.stdout)
+    for (const [i, hits] of found.entries()) {
+      if (query === undefined) await print(`${paint('bold', queries[i]!)}\n`)
+      await print(shown(hits))
+      if (i + 1 < found.length) await print('\n')
+    }
+    return true
+  },
+}
+
+async function nearest(
+  queries: readonly string[],
+  texts: readonly string[],
+  top: number,
+  args: Arguments,
+  session: Session,
+): Promise<Hit[][]> {
+  const dimensions = args.integer('dimensions', 1)
+  const instruction = args.text('instruction')
+  const embedder = await loadEmbedder(args, session)
+  const progress = new Progress('embed', session)
+  try {
+    const { signal } = session
+    const shared = { signal, ...(dimensions === undefined ? {} : { dimensions }) }
+    const asked = instruction === undefined ? shared : { ...shared, instruction }
+    const [questionVectors, vectors] = await Promise.all([
+      embedder.embedQueries([...queries], asked),
+      embedder.embedDocuments([...texts], {
+        ...shared,
+        truncate: 'end',
+        onProgress: (done, total) => progress.update(done / total, `${count(done)} texts`),
+      }),
+    ])
+    return questionVectors.map((question) =>
+      vectors
+        .map((vector, index) => ({
+          index,
+          score: similarity(question, vector),
+          text: texts[index]!,
+        }))
+        .sort((a, b) => b.score - a.score)
+        .slice(0, top),
+    )
+  } finally {
+    progress.end()
+    await embedder.close()
+  }
+}
+
+function shown(hits: readonly Hit[]): string {
+  const paint = painter(process.stdout)
+  const room = Math.max(30, (process.stdout.columns || 100) - barWidth - 10)
+  return columns(
+    hits.map(({ score, text }) => [
+      score.toFixed(2),
+      paint('green', bar(score, barWidth)),
+      oneLine(text, process.stdout.isTTY ? room : 1_000),
+    ]),
+    [0],
+  )
+}

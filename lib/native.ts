@@ -1,0 +1,178 @@
+// The typed mirror of native/addon, its loader, and call(), which turns native failures into Qwen3Error.
+// Everything that crosses is already checked: the addon trusts and asserts.
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { root } from '#root'
+import { Qwen3Error, type Qwen3ErrorCode } from './errors.ts'
+
+export interface NativeFinding {
+  fatal: boolean
+  what: string
+  remedy: string
+}
+
+export interface NativeFacts {
+  architecture: string
+  name: string
+  quantisation: string
+  tokenizer: string
+  fingerprint: string
+  bytes: number
+  parameters: number
+  layers: number
+  width: number
+  heads: number
+  kvHeads: number
+  headSize: number
+  feedForward: number
+  vocabulary: number
+  trainedTokens: number
+  pooling: 'none' | 'mean' | 'cls' | 'last' | 'rank' | null
+  head: 'none' | 'cls' | 'yes-no'
+  isQwen3: boolean
+  findings: NativeFinding[]
+}
+
+export interface NativeModelFacts extends NativeFacts {
+  engine: 'packed' | 'generic'
+  device: string
+  kernels: string
+  maxTokens: number
+  budget: number
+  rowWidth: number
+}
+
+export interface NativeLoadOptions {
+  path: string
+  kind: 'embed' | 'rank'
+  engine: string
+  kernels: string
+  threads: number
+  maxTokens: number
+  budget: number
+  maxQueue: number
+  gpu: string
+  gpuLibrary: string
+}
+
+export interface NativeStats {
+  /** Passes run. */
+  packs: number
+  /** Tokens of all texts. */
+  tokens: number
+  /** Tokens that went through the layers: fewer, where texts share prefixes. */
+  tokensRun: number
+  /** Wall time of passes in milliseconds, by stage where the engine tells stages apart. */
+  productsMs: number
+  attentionMs: number
+  restMs: number
+  /** Texts that wait or run now. */
+  waiting: number
+}
+
+export interface NativeModel {
+  load(
+    options: NativeLoadOptions,
+    libraries: string,
+    onProgress: ((fraction: number) => void) | undefined,
+  ): Promise<NativeModelFacts>
+  abort(): void
+  close(): Promise<void>
+  stats(): NativeStats
+}
+
+export interface NativeJobOptions {
+  task: 'embed' | 'rank'
+  onlyTokens: boolean
+  onlyText: boolean
+  pooling: string
+  interactive: boolean
+  truncate: boolean
+  failFast: boolean
+  normalize: boolean
+  probability: boolean
+  dimensions: number
+  prefix: string
+  suffix: string
+}
+
+export interface NativeReport {
+  failures: Error[]
+  tokenRows: Float32Array[]
+  ids: Int32Array[]
+  texts: string[]
+}
+
+export interface NativeJob {
+  add(head: string, bodies: (string | Int32Array)[]): void
+  run(
+    vectors: Float32Array | null,
+    scores: Float64Array | null,
+    tokens: Int32Array,
+    cut: Int32Array,
+    onProgress: ((done: number) => void) | undefined,
+  ): Promise<NativeReport>
+  abort(): void
+}
+
+interface Binding {
+  Model: new () => NativeModel
+  Job: new (model: NativeModel, options: NativeJobOptions) => NativeJob
+  inspect(path: string): Promise<NativeFacts>
+  codes(): string[]
+}
+
+let loaded: { binding: Binding; libraries: string } | undefined
+
+/** The addon and the folder of the shared libraries beside it. */
+export function native(): { binding: Binding; libraries: string } {
+  loaded ??= load()
+  return loaded
+}
+
+function load(): { binding: Binding; libraries: string } {
+  const require = createRequire(join(root, 'package.json'))
+  try {
+    // Inside an Electron archive native code cannot open files; electron-builder unpacks them beside it.
+    const path = unpacked((require('node-gyp-build') as { path(dir: string): string }).path(root))
+    return { binding: require(path) as Binding, libraries: dirname(path) }
+  } catch (cause) {
+    throw new Qwen3Error(
+      'ERR_NO_BINDING',
+      [
+        `No native build of qwen3-embed could be loaded for ${process.platform}-${process.arch}.`,
+        `Looked in ${join(root, 'prebuilds')} and ${join(root, 'build', 'Release')}.`,
+        'Possible solutions: reinstall qwen3-embed on this machine (not copied from another system);',
+        'build it with `npm install cmake-js node-addon-api node-api-headers && npm rebuild qwen3-embed`,',
+        `which needs g++ and cmake. The loader said: ${(cause as Error).message}`,
+      ].join('\n'),
+      { platform: process.platform, arch: process.arch },
+      { cause },
+    )
+  }
+}
+
+function unpacked(path: string): string {
+  return path.replace(/app\.asar([\\/])/, 'app.asar.unpacked$1')
+}
+
+/**
+ * Awaits a call into the addon. A native failure carries no JS stack, so it is thrown again from here, with the
+ * native one as `cause`.
+ */
+export async function call<T>(pending: Promise<T>): Promise<T> {
+  try {
+    return await pending
+  } catch (error) {
+    throw wrap(error)
+  }
+}
+
+export function wrap(error: unknown): unknown {
+  if (!(error instanceof Error) || !('facts' in error) || error instanceof Qwen3Error) return error
+  const { code, facts } = error as Error & {
+    code: Qwen3ErrorCode
+    facts: Record<string, string | number>
+  }
+  return new Qwen3Error(code, error.message, facts, { cause: error })
+}

@@ -1,0 +1,47 @@
+// A loaded model as JavaScript holds it: a lane, and nothing else.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <optional>
+
+#include "addon/root.h"
+#include "core/lane.h"
+
+namespace qwen3_embed {
+
+class Model final : public Napi::ObjectWrap<Model>, public Closable {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit Model(const Napi::CallbackInfo& info);
+  ~Model() override;
+
+  const std::shared_ptr<Lane>& lane() const { return lane_; }
+  void shut() override;
+
+ private:
+  // (options, libraries, onProgress | undefined) -> Promise<facts>
+  Napi::Value JS_load(const Napi::CallbackInfo& info);
+  // Stops a load in progress and every job.
+  Napi::Value JS_abort(const Napi::CallbackInfo& info);
+  // -> Promise<void>, after earlier jobs
+  Napi::Value JS_close(const Napi::CallbackInfo& info);
+  // -> { packs, tokens, tokensRun, productsMs, attentionMs, restMs, waiting }
+  Napi::Value JS_stats(const Napi::CallbackInfo& info);
+
+  void loaded(Napi::Env env, const Napi::Value& facts, const std::optional<Failure>& failure);
+  void closed(Napi::Env env);
+
+  Root& root_;
+  // Null once this object is gone: a task of the lane may still be on its way to the JS thread
+  // then.
+  std::shared_ptr<Model*> self_ = std::make_shared<Model*>(this);
+  std::shared_ptr<Lane> lane_;
+  std::optional<Napi::Promise::Deferred> loading_;
+  std::optional<Napi::Promise::Deferred> closing_;
+  Napi::FunctionReference on_progress_;
+  bool is_closed_ = false;
+};
+
+}  // namespace qwen3_embed

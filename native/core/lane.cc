@@ -1,0 +1,146 @@
+#include "core/lane.h"
+
+#include <algorithm>
+#include <exception>
+#include <new>
+
+namespace qwen3_embed {
+namespace {
+
+// llama.cpp and the standard library throw; past this point everything is a Failure.
+std::optional<Failure> attempt(const std::function<void()>& action) {
+  try {
+    action();
+    return std::nullopt;
+  } catch (Failure& failure) {
+    return std::move(failure);
+  } catch (const std::bad_alloc&) {
+    return Failure{Code::out_of_memory,
+                   "The process ran out of memory. Lower budget, or send fewer texts.",
+                   {}};
+  } catch (const std::exception& error) {
+    return Failure{Code::compute, std::string("Unexpected native error: ") + error.what(), {}};
+  }
+}
+
+}  // namespace
+
+Lane::Lane(LoadOptions options, size_t n_queued_texts, LaneEvents events)
+    : options_(std::move(options)),
+      n_queued_texts_(n_queued_texts),
+      events_(std::move(events)),
+      thread_([this] { run(); }) {}
+
+void Lane::shut() {
+  close();
+  abort_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Lane::submit(std::shared_ptr<Job> job) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (closing_ || stop_) throw Failure{Code::closed, "The model is closed. Load it again.", {}};
+    if (n_texts_ > 0 && n_texts_ + job->n_texts() > n_queued_texts_) {
+      throw Failure{Code::queue_full,
+                    std::to_string(n_texts_) + " texts are waiting and the queue holds " +
+                        std::to_string(n_queued_texts_) +
+                        ". Wait for earlier calls, or load with a larger maxQueue.",
+                    {{"waiting", static_cast<int64_t>(n_texts_)},
+                     {"limit", static_cast<int64_t>(n_queued_texts_)}}};
+    }
+    n_texts_ += job->n_texts();
+    arrived_.push_back(std::move(job));
+  }
+  changed_.notify_one();
+}
+
+void Lane::wake() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    woken_ = true;
+  }
+  changed_.notify_one();
+}
+
+void Lane::close() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    closing_ = true;
+  }
+  changed_.notify_one();
+}
+
+void Lane::abort_all() {
+  stop_ = true;
+  wake();
+}
+
+size_t Lane::n_waiting_texts() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return n_texts_;
+}
+
+ForwardTimes Lane::times() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return times_;
+}
+
+void Lane::run() {
+  if (load()) work();
+  engine_.reset();
+  events_.on_closed();
+}
+
+bool Lane::load() {
+  const std::optional<Failure> failure = attempt([&] {
+    engine_ = Engine::load(
+        options_, [this] { return stop_.load(); }, events_.on_load_progress);
+  });
+  if (failure) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    closing_ = true;
+  }
+  events_.on_loaded(engine_.get(), failure ? &*failure : nullptr);
+  return !failure;
+}
+
+void Lane::work() {
+  for (;;) {
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      changed_.wait(
+          lock, [&] { return !jobs_.empty() || !arrived_.empty() || closing_ || stop_ || woken_; });
+      woken_ = false;
+      std::move(arrived_.begin(), arrived_.end(), std::back_inserter(jobs_));
+      arrived_.clear();
+      if (jobs_.empty() && (closing_ || stop_)) return;
+    }
+    if (stop_) {
+      for (const std::shared_ptr<Job>& job : jobs_) job->abort();
+    }
+    const std::optional<Failure> failure =
+        attempt([&] { engine_->turn(jobs_, [this] { return stop_.load(); }); });
+    if (failure) {
+      for (const std::shared_ptr<Job>& job : jobs_) {
+        if (!job->settled()) job->failure = failure;
+      }
+    }
+    settle();
+  }
+}
+
+void Lane::settle() {
+  const auto first_settled = std::stable_partition(
+      jobs_.begin(), jobs_.end(), [](const std::shared_ptr<Job>& job) { return !job->settled(); });
+  const std::vector<std::shared_ptr<Job>> settled(first_settled, jobs_.end());
+  jobs_.erase(first_settled, jobs_.end());
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (const std::shared_ptr<Job>& job : settled) n_texts_ -= job->n_texts();
+    times_ = engine_->times();
+  }
+  for (const std::shared_ptr<Job>& job : settled) job->on_settled(*job);
+}
+
+}  // namespace qwen3_embed

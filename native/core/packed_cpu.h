@@ -1,0 +1,101 @@
+// The forward pass on the CPU: our own crew of threads, kernels of ours or ggml's products, one
+// layer at a time.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/packed.h"
+#include "core/packed_crew.h"
+#include "core/packed_head.h"
+#include "core/packed_products.h"
+#include "core/trie.h"
+#include "core/weights.h"
+
+namespace qwen3_embed {
+
+class PackedCpu : public Forward {
+ public:
+  PackedCpu(const Gguf& file, const Facts& facts, const PackedOptions& options);
+
+  const Limits& limits() const override { return limits_; }
+  void run(const Pack& pack, const Abort& abort, const RowSink& sink) override;
+  ForwardTimes times() const override { return times_; }
+
+ private:
+  struct Layer {
+    const LayerWeights* weights;
+    std::unique_ptr<Product> wq, wk, wv, wo, gate, up, down;
+  };
+  // Rows that go through a layer together: rows [first, first + n) of the pack, or of `listed` if
+  // that is given.
+  struct Tile {
+    int32_t first;
+    int32_t n;
+    const std::vector<int32_t>* listed;
+    int32_t row(int32_t i) const {
+      return listed ? (*listed)[static_cast<size_t>(first + i)] : first + i;
+    }
+  };
+  // Consecutive tokens of one run, asking for attention.
+  struct Question {
+    int32_t position;
+    int32_t first;  // in the tile
+    int32_t n;
+    int32_t spans_begin, spans_end;  // in spans_: where the keys from position 0 on stand
+  };
+
+  void load(const PackedOptions& options);
+  void reserve(int32_t n_rows);
+  void release();
+
+  // The story of a pass, in order.
+  void compute(const Trie& trie, const std::vector<int32_t>& outputs);
+  void embed(const Trie& trie);
+  void layer(const Layer& layer, const Trie& trie);
+  void last_layer(const Layer& layer, const Trie& trie, const std::vector<int32_t>& outputs);
+  void final_norm(float* hidden, int32_t n_rows);
+
+  // The steps of a layer.
+  void norm(const float* hidden, const Vector& weight, int32_t n_rows);
+  void project(const Layer& layer, const Tile& tile, bool queries, bool keys);
+  void rotate(const Layer& layer, const Trie& trie, const Tile& tile, bool queries, bool keys);
+  void attend(const Trie& trie, const Tile& tile);
+  void mix(const Layer& layer, float* hidden, int32_t n_rows);
+  void feed_forward(const Layer& layer, float* hidden, int32_t n_rows);
+
+  std::vector<Question> ask(const Trie& trie, const Tile& tile);
+  void answer(const Question& question, int64_t head, int worker);
+  void grow_angles(const Trie& trie);
+  template <typename Work>
+  void each_row(int32_t n_rows, int32_t at_once, const Work& work);
+  void lap(double& stage_ms);
+
+  const Facts facts_;
+  const PackedOptions options_;
+  const int32_t n_embd_, n_q_, n_kv_, n_ff_, tile_;
+  const float epsilon_;
+  Limits limits_;
+  Weights weights_;
+  Crew crew_;
+  Products products_;
+  std::vector<Layer> layers_;
+  RankHead head_;
+
+  Inputs embd_inputs_, q_inputs_, ff_inputs_;  // of a tile
+  Buffer hidden_;                              // (n_rows, n_embd)
+  Buffer outputs_;                             // (n_outputs, n_embd)
+  Buffer k_, v_;                               // (n_rows, n_kv), of one layer
+  Buffer q_, gate_, up_;                       // of a tile; attention's result replaces q
+  Buffer angles_;                              // (n_positions, head_dim)
+  int32_t n_angles_ = 0;
+  Buffer scratch_;  // kAttentionScratch for each worker
+  std::vector<Span> spans_;
+  std::vector<std::vector<kernels::KeyRun>> key_runs_;  // for each worker
+
+  const Abort* abort_ = nullptr;
+  int64_t lap_ = 0;
+  ForwardTimes times_;
+};
+
+}  // namespace qwen3_embed

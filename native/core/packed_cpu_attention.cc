@@ -1,0 +1,89 @@
+// Which rows see which: the tokens of a tile, cut where runs end, each with the rows of its run and
+// ancestors. Rows that are not related never meet, so strangers in a pack cost nothing.
+#include <algorithm>
+#include <cmath>
+
+#include "core/packed_cpu.h"
+
+namespace qwen3_embed {
+
+std::vector<PackedCpu::Question> PackedCpu::ask(const Trie& trie, const Tile& tile) {
+  const auto most =
+      static_cast<int32_t>(kernels::attention_queries(facts_.n_head / facts_.n_head_kv));
+  std::vector<Question> questions;
+  spans_.clear();
+  auto run =
+      static_cast<int32_t>(std::upper_bound(trie.runs.begin(), trie.runs.end(), tile.row(0),
+                                            [](int32_t row, const Run& r) { return row < r.row; }) -
+                           trie.runs.begin()) -
+      1;
+  for (int32_t i = 0; i < tile.n;) {
+    while (tile.row(i) >=
+           trie.runs[static_cast<size_t>(run)].row + trie.runs[static_cast<size_t>(run)].n_tokens)
+      ++run;
+    const Run& r = trie.runs[static_cast<size_t>(run)];
+    int32_t n = 1;
+    while (n < most && i + n < tile.n && tile.row(i + n) == tile.row(i) + n &&
+           tile.row(i + n) < r.row + r.n_tokens)
+      ++n;
+    Question question;
+    question.position = r.position + tile.row(i) - r.row;
+    question.first = i;
+    question.n = n;
+    question.spans_begin = static_cast<int32_t>(spans_.size());
+    const std::vector<Span> chain = trie.chain(run, question.position + n);
+    spans_.insert(spans_.end(), chain.begin(), chain.end());
+    question.spans_end = static_cast<int32_t>(spans_.size());
+    questions.push_back(question);
+    i += n;
+  }
+  // The long ones first, so that no thread is left with one at the end.
+  std::stable_sort(questions.begin(), questions.end(), [](const Question& a, const Question& b) {
+    return int64_t{a.position + a.n} * a.n > int64_t{b.position + b.n} * b.n;
+  });
+  return questions;
+}
+
+void PackedCpu::attend(const Trie& trie, const Tile& tile) {
+  const std::vector<Question> questions = ask(trie, tile);
+  for (std::vector<kernels::KeyRun>& runs : key_runs_) runs.reserve(spans_.size());
+  const int64_t n_heads = facts_.n_head_kv;
+  crew_.each(static_cast<int64_t>(questions.size()) * n_heads, *abort_,
+             [&](int64_t item, int worker) {
+               answer(questions[static_cast<size_t>(item / n_heads)], item % n_heads, worker);
+             });
+  lap(times_.attention_ms);
+}
+
+void PackedCpu::answer(const Question& question, int64_t head, int worker) {
+  const int64_t dim = facts_.head_dim, group = facts_.n_head / facts_.n_head_kv;
+  std::vector<kernels::KeyRun>& runs = key_runs_[static_cast<size_t>(worker)];
+  runs.clear();
+  for (int32_t i = question.spans_begin; i < question.spans_end; ++i) {
+    const Span& span = spans_[static_cast<size_t>(i)];
+    const int64_t at = int64_t{span.row} * n_kv_ + head * dim;
+    runs.push_back({k_.floats() + at, v_.floats() + at, span.n_tokens});
+  }
+  float* q = q_.floats() + int64_t{question.first} * n_q_ + head * group * dim;
+  kernels::Attention a;
+  a.head_dim = dim;
+  a.group = group;
+  a.scale = 1.0f / std::sqrt(static_cast<float>(dim));
+  a.position = question.position;
+  a.n_queries = question.n;
+  a.q = q;
+  a.q_token_stride = n_q_;
+  a.q_head_stride = dim;
+  a.runs = runs.data();
+  a.n_runs = static_cast<int64_t>(runs.size());
+  a.k_token_stride = n_kv_;
+  a.v_token_stride = n_kv_;
+  a.out = q;
+  a.out_token_stride = n_q_;
+  a.out_head_stride = dim;
+  a.scratch = static_cast<uint8_t*>(scratch_.data()) +
+              kernels::kAttentionScratch * static_cast<size_t>(worker);
+  products_.kernels().attention(a);
+}
+
+}  // namespace qwen3_embed

@@ -1,0 +1,232 @@
+// Attention with an online softmax, over a vector type; included like rows.inc.h.
+//
+// A lane is one (query, head) pair, so scores, softmax and sums need no sum across lanes, and K and
+// V are read as they stand. Keys are taken in blocks of 64 *absolute* positions and in order within
+// a block; the running maximum moves only between blocks. A lane's sums are thus a function of its
+// own query and of the keys up to its position, whatever tile it sits in and however the keys were
+// cut into runs: keys beyond its position enter with weight exactly 0, blocks beyond it rescale by
+// exactly 1.
+#pragma once
+
+#include <cstring>
+
+#include "layout.h"
+
+namespace qwen3_embed::kernels {
+namespace {
+
+constexpr int kKeys = 64;
+constexpr int kStep = Vec::kStep;
+constexpr int kMaxVectors = 2;  // of lanes, in a tile
+constexpr int kTile = kMaxVectors * Vec::kLanes;
+constexpr float kLowest =
+    -3e38f;  // below any score; not -infinity, whose difference with itself is NaN
+static_assert(kKeys % kStep == 0 && kAttentionRows % kTile == 0 && kTile <= 32 && kStep <= 8,
+              "scratch layout");
+
+// The caller's scratch, cut up.
+struct Scratch {
+  float* k;         // (64, head_dim)
+  float* v;         // (head_dim / kStep, 64, kStep)
+  float* q;         // (tile, head_dim, kTile), scaled so that scores are exponents of 2
+  float* o;         // (tile, head_dim, kTile)
+  float* p;         // (64, kTile)
+  float* highest;   // (lanes): running maximum
+  float* total;     // (lanes): running sum of weights
+  int32_t* limits;  // (lanes): position of the lane's query
+};
+
+Scratch cut(const Attention& a) {
+  Scratch s;
+  s.k = static_cast<float*>(a.scratch);
+  s.v = s.k + kKeys * a.head_dim;
+  s.q = s.v + kKeys * a.head_dim;
+  s.o = s.q + kAttentionRows * a.head_dim;
+  s.p = s.o + kAttentionRows * a.head_dim;
+  s.highest = s.p + kKeys * 32;
+  s.total = s.highest + kAttentionRows;
+  s.limits = reinterpret_cast<int32_t*>(s.total + kAttentionRows);
+  return s;
+}
+
+const float* query(const Attention& a, int64_t lane) {
+  return a.q + lane / a.group * a.q_token_stride + lane % a.group * a.q_head_stride;
+}
+
+// Keys and values of positions [begin, begin + count), wherever the runs hold them; up to a whole
+// step of zeros after. `run` and `run_start` remember where the last gather ended.
+void gather(const Attention& a, const Scratch& s, int64_t begin, int64_t count, int64_t& run,
+            int64_t& run_start) {
+  for (int64_t j = 0; j < count; j++) {
+    while (begin + j >= run_start + a.runs[run].count) run_start += a.runs[run++].count;
+    const int64_t i = begin + j - run_start;
+    // Rows of one head lie pages apart, where hardware does not look ahead: the next block's are
+    // asked for now.
+    if (i + kKeys < a.runs[run].count)
+      for (int64_t d = 0; d < a.head_dim; d += 16) {
+        prefetch(a.runs[run].k + (i + kKeys) * a.k_token_stride + d);
+        prefetch(a.runs[run].v + (i + kKeys) * a.v_token_stride + d);
+      }
+    memcpy(s.k + j * a.head_dim, a.runs[run].k + i * a.k_token_stride,
+           static_cast<size_t>(a.head_dim) * sizeof(float));
+    const float* v = a.runs[run].v + i * a.v_token_stride;
+    for (int64_t d = 0; d < a.head_dim; d += kStep)
+      memcpy(s.v + d * kKeys + j * kStep, v + d, kStep * sizeof(float));
+  }
+  const int64_t padded = ceil_div(count, kStep) * kStep;
+  memset(s.k + count * a.head_dim, 0,
+         static_cast<size_t>((padded - count) * a.head_dim) * sizeof(float));
+}
+
+// Queries of lanes [first, first + n) into lanes [0, kTile) of q, n at most kTile; the rest are
+// zeros.
+void load_queries(const Attention& a, int64_t first, int64_t n, float* q) {
+  alignas(64) float four[4][kMaxHeadDim];
+  const Vec::F scale = Vec::set(a.scale * 1.44269504088896341f);
+  for (int64_t lane = 0; lane < kTile; lane += 4) {
+    for (int64_t i = 0; i < 4; i++) {
+      if (lane + i < n)
+        memcpy(four[i], query(a, first + lane + i),
+               static_cast<size_t>(a.head_dim) * sizeof(float));
+      else
+        memset(four[i], 0, static_cast<size_t>(a.head_dim) * sizeof(float));
+    }
+    for (int64_t d = 0; d < a.head_dim; d += 4)
+      Vec::transpose4(four[0] + d, kMaxHeadDim, q + d * kTile + lane, kTile);
+  }
+  for (int64_t i = 0; i < a.head_dim * kTile; i += Vec::kLanes)
+    Vec::store(q + i, Vec::mul(Vec::load(q + i), scale));
+}
+
+void store_outputs(const Attention& a, int64_t first, int64_t n, const float* o,
+                   const float* total) {
+  alignas(64) float four[4][kMaxHeadDim];
+  for (int64_t lane = 0; lane < n; lane += 4) {
+    for (int64_t d = 0; d < a.head_dim; d += 4)
+      Vec::transpose4(o + d * kTile + lane, kTile, four[0] + d, kMaxHeadDim);
+    for (int64_t i = 0; i < min_of(4, n - lane); i++) {
+      const int64_t row = first + lane + i;
+      float* out = a.out + row / a.group * a.out_token_stride + row % a.group * a.out_head_stride;
+      // A tiny product may leave -0, which a masked key in another tile would have turned to 0:
+      // adding 0 makes both 0.
+      const float inverse = 1.0f / total[lane + i];
+      for (int64_t d = 0; d < a.head_dim; d++) out[d] = four[i][d] * inverse + 0.0f;
+    }
+  }
+}
+
+// Scores of keys [0, count) against one tile: p[j][lane].
+template <int NV>
+void scores(const float* k, const float* q, int64_t head_dim, int64_t count, float* p) {
+  for (int64_t j = 0; j < count; j += kStep, k += kStep * head_dim) {
+    Vec::F sums[kStep][NV];
+    for (int i = 0; i < kStep; i++)
+      for (int v = 0; v < NV; v++) sums[i][v] = Vec::set(0);
+    for (int64_t d = 0; d < head_dim; d++) {
+      Vec::F lanes[NV];
+      for (int v = 0; v < NV; v++) lanes[v] = Vec::load(q + d * kTile + v * Vec::kLanes);
+      for (int i = 0; i < kStep; i++) {
+        const Vec::F key = Vec::set(k[i * head_dim + d]);
+        for (int v = 0; v < NV; v++) sums[i][v] = Vec::fma(key, lanes[v], sums[i][v]);
+      }
+    }
+    for (int i = 0; i < kStep; i++)
+      for (int v = 0; v < NV; v++) Vec::store(p + (j + i) * kTile + v * Vec::kLanes, sums[i][v]);
+  }
+}
+
+// Scores to weights, in place; returns in `rescale` what earlier sums shrink by.
+template <int NV>
+void softmax(float* p, int64_t count, int64_t position, const int32_t* limits, float* highest,
+             float* total, Vec::F (&rescale)[NV]) {
+  for (int v = 0; v < NV;
+       v++, p += Vec::kLanes, limits += Vec::kLanes, highest += Vec::kLanes, total += Vec::kLanes) {
+    const Vec::F old = Vec::load(highest);
+    Vec::F top = old;
+    for (int64_t j = 0; j < count; j++) {
+      const auto seen = Vec::reaches(limits, static_cast<int32_t>(position + j));
+      top = Vec::max(Vec::select(seen, Vec::load(p + j * kTile), Vec::set(kLowest)), top);
+    }
+    Vec::F sum = Vec::set(0);
+    for (int64_t j = 0; j < count; j++) {
+      const auto seen = Vec::reaches(limits, static_cast<int32_t>(position + j));
+      const Vec::F weight =
+          Vec::select(seen, Vec::exp2(Vec::sub(Vec::load(p + j * kTile), top)), Vec::set(0));
+      sum = Vec::add(sum, weight);
+      Vec::store(p + j * kTile, weight);
+    }
+    rescale[v] = Vec::exp2(Vec::sub(old, top));
+    Vec::store(highest, top);
+    Vec::store(total, Vec::fma(Vec::load(total), rescale[v], sum));
+  }
+}
+
+// o[d][lane] = o · rescale + Σ_j v[j][d] p[j][lane]
+template <int NV>
+void accumulate(const float* v, const float* p, int64_t head_dim, int64_t count,
+                const Vec::F (&rescale)[NV], float* o) {
+  for (int64_t d = 0; d < head_dim; d += kStep, v += kKeys * kStep, o += kStep * kTile) {
+    Vec::F sums[kStep][NV];
+    for (int i = 0; i < kStep; i++)
+      for (int l = 0; l < NV; l++)
+        sums[i][l] = Vec::mul(Vec::load(o + i * kTile + l * Vec::kLanes), rescale[l]);
+    for (int64_t j = 0; j < count; j++) {
+      Vec::F weights[NV];
+      for (int l = 0; l < NV; l++) weights[l] = Vec::load(p + j * kTile + l * Vec::kLanes);
+      for (int i = 0; i < kStep; i++) {
+        const Vec::F value = Vec::set(v[j * kStep + i]);
+        for (int l = 0; l < NV; l++) sums[i][l] = Vec::fma(value, weights[l], sums[i][l]);
+      }
+    }
+    for (int i = 0; i < kStep; i++)
+      for (int l = 0; l < NV; l++) Vec::store(o + i * kTile + l * Vec::kLanes, sums[i][l]);
+  }
+}
+
+template <int NV>
+void attend(const Attention& a, const Scratch& s, int64_t lane, int64_t position, int64_t count) {
+  float* o = s.o + lane * a.head_dim;
+  Vec::F rescale[NV];
+  scores<NV>(s.k, s.q + lane * a.head_dim, a.head_dim, count, s.p);
+  softmax<NV>(s.p, count, position, s.limits + lane, s.highest + lane, s.total + lane, rescale);
+  accumulate<NV>(s.v, s.p, a.head_dim, count, rescale, o);
+}
+
+void attention(const Attention& a) {
+  const Scratch s = cut(a);
+  const int64_t n_lanes = a.n_queries * a.group;
+  for (int64_t first = 0; first < n_lanes; first += kAttentionRows) {
+    const int64_t n = min_of(kAttentionRows, n_lanes - first);
+    const int64_t padded = ceil_div(n, kTile) * kTile;
+    for (int64_t lane = 0; lane < padded; lane++) {
+      s.highest[lane] = kLowest;
+      s.total[lane] = 0;
+      // Lanes beyond the last repeat its limit, so that they never widen a tile's range.
+      s.limits[lane] = static_cast<int32_t>(a.position + (first + min_of(lane, n - 1)) / a.group);
+    }
+    memset(s.o, 0, static_cast<size_t>(padded * a.head_dim) * sizeof(float));
+    for (int64_t lane = 0; lane < padded; lane += kTile)
+      load_queries(a, first + lane, min_of(kTile, n - lane), s.q + lane * a.head_dim);
+
+    const int64_t visible = int64_t{s.limits[n - 1]} + 1;
+    int64_t run = 0, run_start = 0;
+    for (int64_t begin = 0; begin < visible; begin += kKeys) {
+      gather(a, s, begin, min_of(kKeys, visible - begin), run, run_start);
+      for (int64_t lane = 0; lane < padded; lane += kTile) {
+        const int64_t last = min_of(lane + kTile, n) - 1;
+        const int64_t count = min_of(kKeys, s.limits[last] + 1 - begin);
+        if (count <= 0) continue;
+        if (last - lane < Vec::kLanes)
+          attend<1>(a, s, lane, begin, count);
+        else
+          attend<2>(a, s, lane, begin, count);
+      }
+    }
+    for (int64_t lane = 0; lane < padded; lane += kTile)
+      store_outputs(a, first + lane, min_of(kTile, n - lane), s.o + lane * a.head_dim,
+                    s.total + lane);
+  }
+}
+
+}  // namespace
+}  // namespace qwen3_embed::kernels

@@ -1,0 +1,23 @@
+#include "vec_avx2.h"
+// After the vector type they are written over.
+#include "attention.inc.h"
+#include "rows.inc.h"
+#include "sets.h"
+
+namespace qwen3_embed::kernels {
+namespace {
+
+RowFormat row_format(WeightType type) {
+  const bool is_float =
+      type == WeightType::kF32 || type == WeightType::kF16 || type == WeightType::kBf16;
+  return is_float ? RowFormat::kF32 : RowFormat::kQ8;
+}
+
+}  // namespace
+
+const Kernels kAvx2 = {"avx2",       row_format, avx2_matmul, store_row, rms_norm,
+                       rms_norm_row, swiglu_row, norm_rope,   attention};
+const Kernels kAvx2Vnni = {"avx2-vnni",  row_format, avx2_vnni_matmul, store_row, rms_norm,
+                           rms_norm_row, swiglu_row, norm_rope,        attention};
+
+}  // namespace qwen3_embed::kernels

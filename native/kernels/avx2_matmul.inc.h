@@ -1,0 +1,319 @@
+// Products on 32-byte vectors: 6 rows by 8 outputs in registers, or up to 3 rows by 16. Included
+// after `Dot`, which says how unsigned codes meet signed activations.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstring>
+
+#include "matmul.inc.h"
+
+namespace qwen3_embed::kernels {
+namespace {
+
+// Half a vector of the packed form: 8 outputs, 4 values of k each.
+__m256i load_half(const uint8_t (&vector)[64], int half) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(vector + half * 32));
+}
+__m256 half_to_float(const uint16_t* p) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+__m256i bytes(int value) { return _mm256_set1_epi8(static_cast<char>(value)); }
+
+// Codes of group g, outputs half * 8 … + 7; `kBits` wide, offset by 2^(kBits - 1) unless kMins;
+// kParts scales per block.
+template <class Unit>
+struct Decode;
+
+template <>
+struct Decode<PackedQ8_0> {
+  static constexpr int kBits = 8, kParts = 1;
+  static constexpr bool kMins = false;
+  static __m256i codes(const PackedQ8_0& u, int b, int g, int half) {
+    return load_half(u.codes[b][g], half);
+  }
+  static __m256 scale(const PackedQ8_0& u, int b, int, int half) {
+    return half_to_float(u.d[b] + half * 8);
+  }
+};
+
+template <class Unit>
+__m256i nibbles(const Unit& u, int b, int g, int half) {
+  const __m256i v = load_half(u.codes[b][g % 4], half);
+  return _mm256_and_si256(g < 4 ? v : _mm256_srli_epi16(v, 4), bytes(0x0f));
+}
+
+template <>
+struct Decode<PackedQ4_0> {
+  static constexpr int kBits = 4, kParts = 1;
+  static constexpr bool kMins = false;
+  static __m256i codes(const PackedQ4_0& u, int b, int g, int half) {
+    return nibbles(u, b, g, half);
+  }
+  static __m256 scale(const PackedQ4_0& u, int b, int, int half) {
+    return half_to_float(u.d[b] + half * 8);
+  }
+};
+
+__m256 times_half(const uint8_t* factors, const uint16_t* d) {
+  const __m256i wide =
+      _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(factors)));
+  return _mm256_mul_ps(_mm256_cvtepi32_ps(wide), half_to_float(d));
+}
+
+template <>
+struct Decode<PackedQ4_K> {
+  static constexpr int kBits = 4, kParts = 1;
+  static constexpr bool kMins = true;
+  static __m256i codes(const PackedQ4_K& u, int b, int g, int half) {
+    return nibbles(u, b, g, half);
+  }
+  static __m256 scale(const PackedQ4_K& u, int b, int, int half) {
+    return times_half(u.scales[b] + half * 8, u.d + half * 8);
+  }
+  static __m256 min(const PackedQ4_K& u, int b, int half) {
+    return times_half(u.mins[b] + half * 8, u.dmin + half * 8);
+  }
+};
+
+template <>
+struct Decode<PackedQ5_K> {
+  static constexpr int kBits = 5, kParts = 1;
+  static constexpr bool kMins = true;
+  static __m256i codes(const PackedQ5_K& u, int b, int g, int half) {
+    const __m256i h = load_half(u.high[b], half);
+    const __m256i fifth = g < 4 ? _mm256_slli_epi16(h, 4 - g) : _mm256_srli_epi16(h, g - 4);
+    return _mm256_or_si256(nibbles(u, b, g, half), _mm256_and_si256(fifth, bytes(0x10)));
+  }
+  static __m256 scale(const PackedQ5_K& u, int b, int, int half) {
+    return times_half(u.scales[b] + half * 8, u.d + half * 8);
+  }
+  static __m256 min(const PackedQ5_K& u, int b, int half) {
+    return times_half(u.mins[b] + half * 8, u.dmin + half * 8);
+  }
+};
+
+template <>
+struct Decode<PackedQ6_K> {
+  static constexpr int kBits = 6, kParts = 2;
+  static constexpr bool kMins = false;
+  static __m256i codes(const PackedQ6_K& u, int b, int g, int half) {
+    const __m256i h = load_half(u.high[b][g / 4], half);
+    const __m256i top = g % 4 < 3 ? _mm256_slli_epi16(h, 4 - g % 4 * 2) : _mm256_srli_epi16(h, 2);
+    return _mm256_or_si256(nibbles(u, b, g, half), _mm256_and_si256(top, bytes(0x30)));
+  }
+  static __m256 scale(const PackedQ6_K& u, int b, int part, int half) {
+    const auto* factors = reinterpret_cast<const __m128i*>(u.scales[b][part] + half * 8);
+    const __m256i wide = _mm256_cvtepi8_epi32(_mm_loadl_epi64(factors));
+    return _mm256_mul_ps(_mm256_cvtepi32_ps(wide), half_to_float(u.d + half * 8));
+  }
+};
+
+__m256i broadcast_codes(const int8_t* p) {
+  int32_t four;
+  memcpy(&four, p, sizeof four);
+  return _mm256_set1_epi32(four);
+}
+
+// Eight outputs of one row, as many as there are.
+void finish(const Tile& t, int r, int output, __m256 sum) {
+  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  const __m256i mask = _mm256_cmpgt_epi32(_mm256_set1_epi32(t.n_outputs - output), lanes);
+  if (t.add) sum = _mm256_add_ps(sum, _mm256_maskload_ps(t.add + r * t.add_stride + output, mask));
+  _mm256_maskstore_ps(t.out + r * t.out_stride + output, mask, sum);
+}
+
+// Rows [first, first + MR) of the tile by outputs [output, output + 8 NV).
+template <class Unit, int MR, int NV>
+void part_q8(const Tile& t, int first, int output, int64_t fetch_step) {
+  using Type = Decode<Unit>;
+  constexpr int kGroups = 8 / Type::kParts;
+  const auto* rows = static_cast<const RowBlockQ8*>(t.rows);
+  const auto* unit = reinterpret_cast<const Unit*>(
+      static_cast<const char*>(t.panel) + static_cast<size_t>(output / kPanel) * t.panel_bytes);
+  const int half = output / 8 % 2;
+  const char* fetch = t.fetch;
+  __m256 sums[MR][NV];
+  for (int r = 0; r < MR; r++)
+    for (int v = 0; v < NV; v++) sums[r][v] = _mm256_setzero_ps();
+
+  for (int64_t left = t.n_blocks; left > 0; left -= Unit::kBlocks, unit++) {
+    const int n = static_cast<int>(min_of(left, Unit::kBlocks));
+    for (int b = 0; b < n; b++, rows++) {
+      for (int64_t i = 0; i < fetch_step; i++, fetch += 64) prefetch(fetch);
+#pragma GCC unroll 2
+      for (int part = 0; part < Type::kParts; part++) {
+        typename Dot<Type::kBits>::Sum acc[MR][NV];
+        for (int r = 0; r < MR; r++)
+          for (int v = 0; v < NV; v++) acc[r][v] = Dot<Type::kBits>::zero();
+#pragma GCC unroll 8
+        for (int i = 0; i < kGroups; i++) {
+          const int g = part * kGroups + i;
+          __m256i w[NV];
+          for (int v = 0; v < NV; v++)
+            w[v] = Dot<Type::kBits>::prepare(Type::codes(*unit, b, g, half + v));
+          for (int r = 0; r < MR; r++) {
+            const __m256i a = broadcast_codes(rows->codes[first + r] + g * 4);
+            for (int v = 0; v < NV; v++) Dot<Type::kBits>::step(acc[r][v], w[v], a, i);
+          }
+        }
+        __m256 scale[NV];
+        for (int v = 0; v < NV; v++) scale[v] = Type::scale(*unit, b, part, half + v);
+        for (int r = 0; r < MR; r++) {
+          const __m256 d = _mm256_set1_ps(rows->d[first + r]);
+          // -128 Σ codes, brought down to this type's offset: exact, since 128 divides it.
+          const int32_t* start = Type::kParts == 1 ? rows->start : rows->start_half[part];
+          const __m256i offset = Type::kMins || !Dot<Type::kBits>::kUnsigned
+                                     ? _mm256_setzero_si256()
+                                     : _mm256_set1_epi32(start[first + r] >> (8 - Type::kBits));
+          for (int v = 0; v < NV; v++) {
+            const __m256i sum = _mm256_add_epi32(Dot<Type::kBits>::total(acc[r][v]), offset);
+            sums[r][v] =
+                _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), _mm256_mul_ps(scale[v], d), sums[r][v]);
+          }
+        }
+      }
+      if constexpr (Type::kMins) {
+        for (int v = 0; v < NV; v++) {
+          const __m256 min = Type::min(*unit, b, half + v);
+          for (int r = 0; r < MR; r++)
+            sums[r][v] = _mm256_fnmadd_ps(min, _mm256_set1_ps(rows->sum[first + r]), sums[r][v]);
+        }
+      }
+    }
+  }
+  for (int r = 0; r < MR; r++)
+    for (int v = 0; v < NV; v++) finish(t, first + r, output + v * 8, sums[r][v]);
+}
+
+// ---- float weights: one multiply-add per value of k, in order ----
+
+template <class Unit>
+struct Widen;
+template <>
+struct Widen<PackedF32> {
+  static __m256 values(const PackedF32& u, int k, int half) {
+    return _mm256_loadu_ps(u.values[k] + half * 8);
+  }
+};
+template <>
+struct Widen<PackedF16> {
+  static __m256 values(const PackedF16& u, int k, int half) {
+    return half_to_float(u.values[k] + half * 8);
+  }
+};
+template <>
+struct Widen<PackedBf16> {
+  static __m256 values(const PackedBf16& u, int k, int half) {
+    const __m256i pairs =
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(u.values[k / 2] + half * 8));
+    return _mm256_castsi256_ps(
+        k % 2 ? _mm256_and_si256(pairs, _mm256_set1_epi32(static_cast<int>(0xffff0000u)))
+              : _mm256_slli_epi32(pairs, 16));
+  }
+};
+
+template <class Unit, int MR, int NV>
+void part_f32(const Tile& t, int first, int output, int64_t fetch_step) {
+  const auto* rows = static_cast<const RowBlockF32*>(t.rows);
+  const auto* unit = reinterpret_cast<const Unit*>(
+      static_cast<const char*>(t.panel) + static_cast<size_t>(output / kPanel) * t.panel_bytes);
+  const char* fetch = t.fetch;
+  __m256 sums[MR][NV];
+  for (int r = 0; r < MR; r++)
+    for (int v = 0; v < NV; v++) sums[r][v] = _mm256_setzero_ps();
+  for (int64_t block = 0; block < t.n_blocks; block++, rows++, unit++) {
+    for (int64_t i = 0; i < fetch_step; i++, fetch += 64) prefetch(fetch);
+#pragma GCC unroll 4
+    for (int k = 0; k < kBlock; k++) {
+      __m256 w[NV];
+      for (int v = 0; v < NV; v++) w[v] = Widen<Unit>::values(*unit, k, v);
+      for (int r = 0; r < MR; r++) {
+        const __m256 a = _mm256_set1_ps(rows->values[first + r][k]);
+        for (int v = 0; v < NV; v++) sums[r][v] = _mm256_fmadd_ps(w[v], a, sums[r][v]);
+      }
+    }
+  }
+  for (int r = 0; r < MR; r++)
+    for (int v = 0; v < NV; v++) finish(t, first + r, output + v * 8, sums[r][v]);
+}
+
+// The tile, cut so that its sums stay in 16 registers. The next panels are fetched by the first
+// part only.
+template <class Unit>
+void tile_q8(const Tile& t) {
+  for (int output = 0; output < t.n_outputs; output += t.n_rows <= 3 ? 16 : 8) {
+    const int64_t fetch = output == 0 ? t.fetch_step : 0;
+    switch (t.n_rows) {
+      case 1:
+        part_q8<Unit, 1, 2>(t, 0, output, fetch);
+        break;
+      case 2:
+        part_q8<Unit, 2, 2>(t, 0, output, fetch);
+        break;
+      case 3:
+        part_q8<Unit, 3, 2>(t, 0, output, fetch);
+        break;
+      case 4:
+        part_q8<Unit, 4, 1>(t, 0, output, fetch);
+        break;
+      case 5:
+        part_q8<Unit, 5, 1>(t, 0, output, fetch);
+        break;
+      default:
+        part_q8<Unit, 6, 1>(t, 0, output, fetch);
+        break;
+    }
+  }
+}
+
+template <class Unit>
+void tile_f32(const Tile& t) {
+  for (int output = 0; output < t.n_outputs; output += 16) {
+    const int64_t fetch = output == 0 ? t.fetch_step : 0;
+    switch (t.n_rows) {
+      case 1:
+        part_f32<Unit, 1, 2>(t, 0, output, fetch);
+        break;
+      case 2:
+        part_f32<Unit, 2, 2>(t, 0, output, fetch);
+        break;
+      case 3:
+        part_f32<Unit, 3, 2>(t, 0, output, fetch);
+        break;
+      case 4:
+        part_f32<Unit, 4, 2>(t, 0, output, fetch);
+        break;
+      case 5:
+        part_f32<Unit, 5, 2>(t, 0, output, fetch);
+        break;
+      default:
+        part_f32<Unit, 6, 2>(t, 0, output, fetch);
+        break;
+    }
+  }
+}
+
+}  // namespace
+
+// One symbol per instruction set, named by the source that includes this.
+void QWEN3_MATMUL(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
+                  const float* add, int64_t add_stride, int ith, int nth) {
+  switch (weights.type) {
+#define QWEN3_TYPE(type, Unit, RowBlock, tile)                                                  \
+  case WeightType::type:                                                                        \
+    return each_tile<Unit, RowBlock>(weights, rows, out, out_stride, add, add_stride, ith, nth, \
+                                     tile<Unit>)
+    QWEN3_TYPE(kQ8_0, PackedQ8_0, RowBlockQ8, tile_q8);
+    QWEN3_TYPE(kQ4_0, PackedQ4_0, RowBlockQ8, tile_q8);
+    QWEN3_TYPE(kQ4_K, PackedQ4_K, RowBlockQ8, tile_q8);
+    QWEN3_TYPE(kQ5_K, PackedQ5_K, RowBlockQ8, tile_q8);
+    QWEN3_TYPE(kQ6_K, PackedQ6_K, RowBlockQ8, tile_q8);
+    QWEN3_TYPE(kF32, PackedF32, RowBlockF32, tile_f32);
+    QWEN3_TYPE(kF16, PackedF16, RowBlockF32, tile_f32);
+    QWEN3_TYPE(kBf16, PackedBf16, RowBlockF32, tile_f32);
+#undef QWEN3_TYPE
+  }
+}
+
+}  // namespace qwen3_embed::kernels

@@ -1,0 +1,28 @@
+#include "vec_avx512.h"
+// After the vector type they are written over.
+#include "attention.inc.h"
+#include "rows.inc.h"
+#include "sets.h"
+
+namespace qwen3_embed::kernels {
+namespace {
+
+bool is_float(WeightType type) {
+  return type == WeightType::kF32 || type == WeightType::kF16 || type == WeightType::kBf16;
+}
+
+RowFormat row_format(WeightType type) { return is_float(type) ? RowFormat::kF32 : RowFormat::kQ8; }
+
+RowFormat row_format_bf16(WeightType type) {
+  return type == WeightType::kBf16 ? RowFormat::kBf16 : row_format(type);
+}
+
+}  // namespace
+
+const Kernels kAvx512Vnni = {"avx512-vnni", row_format, avx512_matmul, store_row, rms_norm,
+                             rms_norm_row,  swiglu_row, norm_rope,     attention};
+const Kernels kAvx512Bf16 = {"avx512-bf16", row_format_bf16, avx512_bf16_matmul,
+                             store_row,     rms_norm,        rms_norm_row,
+                             swiglu_row,    norm_rope,       attention};
+
+}  // namespace qwen3_embed::kernels

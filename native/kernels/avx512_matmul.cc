@@ -1,0 +1,293 @@
+// Products with AVX-512 VNNI: 6 rows by 32 outputs in registers, weights as unsigned bytes,
+// activations as broadcast signed ones. Per block of 32 only a conversion, a product of scales and
+// a multiply-add leave the integers.
+#include <immintrin.h>
+
+#include <cstring>
+
+#include "matmul.inc.h"
+#include "sets.h"
+
+namespace qwen3_embed::kernels {
+namespace {
+
+__m512 half_to_float(const uint16_t* p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+__m512i load_codes(const uint8_t* p) { return _mm512_loadu_si512(p); }
+__m512i bytes(int value) { return _mm512_set1_epi8(static_cast<char>(value)); }
+
+// What a packed type must say: group g of block b as unsigned bytes, and the scale of its codes.
+// kParts sums of 8 / kParts groups per block have scales of their own. Codes are offset by 128
+// unless kMins; where a type has fewer bits they are shifted up until the offset is 128, and the
+// scale, exactly, down.
+template <class Unit>
+struct Decode;
+
+template <>
+struct Decode<PackedQ8_0> {
+  static constexpr int kParts = 1;
+  static constexpr bool kMins = false;
+  static __m512i codes(const PackedQ8_0& u, int b, int g) { return load_codes(u.codes[b][g]); }
+  static __m512 scale(const PackedQ8_0& u, int b, int) { return half_to_float(u.d[b]); }
+};
+
+template <>
+struct Decode<PackedQ4_0> {
+  static constexpr int kParts = 1;
+  static constexpr bool kMins = false;
+  static __m512i codes(const PackedQ4_0& u, int b, int g) {
+    const __m512i v = load_codes(u.codes[b][g % 4]);
+    return _mm512_and_si512(g < 4 ? _mm512_slli_epi16(v, 4) : v, bytes(0xf0));
+  }
+  static __m512 scale(const PackedQ4_0& u, int b, int) {
+    return _mm512_mul_ps(half_to_float(u.d[b]), _mm512_set1_ps(0.0625f));
+  }
+};
+
+__m512 times_half(const uint8_t* factors, const uint16_t* d) {
+  const __m512i wide =
+      _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(factors)));
+  return _mm512_mul_ps(_mm512_cvtepi32_ps(wide), half_to_float(d));
+}
+
+template <class Unit>
+__m512i nibbles(const Unit& u, int b, int g) {
+  const __m512i v = load_codes(u.codes[b][g % 4]);
+  return _mm512_and_si512(g < 4 ? v : _mm512_srli_epi16(v, 4), bytes(0x0f));
+}
+
+template <>
+struct Decode<PackedQ4_K> {
+  static constexpr int kParts = 1;
+  static constexpr bool kMins = true;
+  static __m512i codes(const PackedQ4_K& u, int b, int g) { return nibbles(u, b, g); }
+  static __m512 scale(const PackedQ4_K& u, int b, int) { return times_half(u.scales[b], u.d); }
+  static __m512 min(const PackedQ4_K& u, int b) { return times_half(u.mins[b], u.dmin); }
+};
+
+template <>
+struct Decode<PackedQ5_K> {
+  static constexpr int kParts = 1;
+  static constexpr bool kMins = true;
+  static __m512i codes(const PackedQ5_K& u, int b, int g) {
+    const __m512i h = load_codes(u.high[b]);
+    const __m512i fifth = g < 4 ? _mm512_slli_epi16(h, static_cast<unsigned>(4 - g))
+                                : _mm512_srli_epi16(h, static_cast<unsigned>(g - 4));
+    // a | (b & c)
+    return _mm512_ternarylogic_epi32(nibbles(u, b, g), fifth, bytes(0x10), 0xf8);
+  }
+  static __m512 scale(const PackedQ5_K& u, int b, int) { return times_half(u.scales[b], u.d); }
+  static __m512 min(const PackedQ5_K& u, int b) { return times_half(u.mins[b], u.dmin); }
+};
+
+template <>
+struct Decode<PackedQ6_K> {
+  static constexpr int kParts = 2;
+  static constexpr bool kMins = false;
+  static __m512i codes(const PackedQ6_K& u, int b, int g) {
+    const __m512i v = load_codes(u.codes[b][g % 4]), h = load_codes(u.high[b][g / 4]);
+    const __m512i low = g < 4 ? _mm512_slli_epi16(v, 2) : _mm512_srli_epi16(v, 2);
+    const __m512i high = _mm512_slli_epi16(h, static_cast<unsigned>(6 - g % 4 * 2));
+    // c ? b : a, then the two lowest bits off.
+    return _mm512_and_si512(_mm512_ternarylogic_epi32(low, high, bytes(0xc0), 0xd8), bytes(0xfc));
+  }
+  static __m512 scale(const PackedQ6_K& u, int b, int part) {
+    const __m512i wide =
+        _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(u.scales[b][part])));
+    const __m512 quarter = _mm512_mul_ps(half_to_float(u.d), _mm512_set1_ps(0.25f));
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(wide), quarter);
+  }
+};
+
+__m512i broadcast_codes(const int8_t* p) {
+  int32_t four;
+  memcpy(&four, p, sizeof four);
+  return _mm512_set1_epi32(four);
+}
+
+template <int MR, int NC>
+void finish(const Tile& t, __m512 (&sums)[MR][NC]) {
+  for (int c = 0; c < NC; c++) {
+    const int n = t.n_outputs - c * 16;
+    const auto mask = static_cast<__mmask16>(n >= 16 ? 0xffff : (1 << n) - 1);
+    for (int r = 0; r < MR; r++) {
+      __m512 sum = sums[r][c];
+      if (t.add)
+        sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, t.add + r * t.add_stride + c * 16));
+      _mm512_mask_storeu_ps(t.out + r * t.out_stride + c * 16, mask, sum);
+    }
+  }
+}
+
+template <class Unit, int MR, int NC>
+void tile_q8(const Tile& t) {
+  using Type = Decode<Unit>;
+  constexpr int kGroups = 8 / Type::kParts;
+  const auto* rows = static_cast<const RowBlockQ8*>(t.rows);
+  const auto* unit = static_cast<const Unit*>(t.panel);
+  const auto* second =
+      reinterpret_cast<const Unit*>(static_cast<const char*>(t.panel) + t.panel_bytes);
+  const char* fetch = t.fetch;
+
+  __m512 sums[MR][NC];
+  for (int r = 0; r < MR; r++)
+    for (int c = 0; c < NC; c++) sums[r][c] = _mm512_setzero_ps();
+
+  for (int64_t left = t.n_blocks; left > 0; left -= Unit::kBlocks, unit++, second++) {
+    const int n = static_cast<int>(min_of(left, Unit::kBlocks));
+    for (int b = 0; b < n; b++, rows++) {
+      const Unit* units[2] = {unit, second};
+      for (int64_t i = 0; i < t.fetch_step; i++, fetch += 64) prefetch(fetch);
+#pragma GCC unroll 2
+      for (int part = 0; part < Type::kParts; part++) {
+        __m512i acc[MR][NC];
+        for (int r = 0; r < MR; r++) {
+          const int32_t* start = Type::kParts == 1 ? rows->start : rows->start_half[part];
+          acc[r][0] = Type::kMins ? _mm512_setzero_si512() : _mm512_set1_epi32(start[r]);
+          for (int c = 1; c < NC; c++) acc[r][c] = acc[r][0];
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < kGroups; i++) {
+          const int g = part * kGroups + i;
+          __m512i w[NC];
+          for (int c = 0; c < NC; c++) w[c] = Type::codes(*units[c], b, g);
+          for (int r = 0; r < MR; r++) {
+            const __m512i a = broadcast_codes(rows->codes[r] + g * 4);
+            for (int c = 0; c < NC; c++) acc[r][c] = _mm512_dpbusd_epi32(acc[r][c], w[c], a);
+          }
+        }
+        __m512 scale[NC];
+        for (int c = 0; c < NC; c++) scale[c] = Type::scale(*units[c], b, part);
+        for (int r = 0; r < MR; r++) {
+          const __m512 d = _mm512_set1_ps(rows->d[r]);
+          for (int c = 0; c < NC; c++)
+            sums[r][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(acc[r][c]), _mm512_mul_ps(scale[c], d),
+                                         sums[r][c]);
+        }
+      }
+      if constexpr (Type::kMins) {
+        __m512 min[NC];
+        for (int c = 0; c < NC; c++) min[c] = Type::min(*units[c], b);
+        for (int r = 0; r < MR; r++)
+          for (int c = 0; c < NC; c++)
+            sums[r][c] = _mm512_fnmadd_ps(min[c], _mm512_set1_ps(rows->sum[r]), sums[r][c]);
+      }
+    }
+  }
+  finish(t, sums);
+}
+
+// ---- float weights: one multiply-add per value of k, in order ----
+
+template <class Unit>
+struct Widen;
+template <>
+struct Widen<PackedF32> {
+  static __m512 values(const PackedF32& u, int k) { return _mm512_loadu_ps(u.values[k]); }
+};
+template <>
+struct Widen<PackedF16> {
+  static __m512 values(const PackedF16& u, int k) { return half_to_float(u.values[k]); }
+};
+template <>
+struct Widen<PackedBf16> {
+  static __m512 values(const PackedBf16& u, int k) {
+    const __m512i pairs = _mm512_loadu_si512(u.values[k / 2]);
+    return _mm512_castsi512_ps(
+        k % 2 ? _mm512_and_si512(pairs, _mm512_set1_epi32(static_cast<int>(0xffff0000u)))
+              : _mm512_slli_epi32(pairs, 16));
+  }
+};
+
+template <class Unit, int MR, int NC>
+void tile_f32(const Tile& t) {
+  const auto* rows = static_cast<const RowBlockF32*>(t.rows);
+  const auto* unit = static_cast<const Unit*>(t.panel);
+  const auto* second =
+      reinterpret_cast<const Unit*>(static_cast<const char*>(t.panel) + t.panel_bytes);
+  const char* fetch = t.fetch;
+  __m512 sums[MR][NC];
+  for (int r = 0; r < MR; r++)
+    for (int c = 0; c < NC; c++) sums[r][c] = _mm512_setzero_ps();
+  for (int64_t block = 0; block < t.n_blocks; block++, rows++, unit++, second++) {
+    const Unit* units[2] = {unit, second};
+    for (int64_t i = 0; i < t.fetch_step; i++, fetch += 64) prefetch(fetch);
+#pragma GCC unroll 4
+    for (int k = 0; k < kBlock; k++) {
+      __m512 w[NC];
+      for (int c = 0; c < NC; c++) w[c] = Widen<Unit>::values(*units[c], k);
+      for (int r = 0; r < MR; r++)
+        for (int c = 0; c < NC; c++)
+          sums[r][c] = _mm512_fmadd_ps(w[c], _mm512_set1_ps(rows->values[r][k]), sums[r][c]);
+    }
+  }
+  finish(t, sums);
+}
+
+template <class Unit, int NC>
+void run_q8(const Tile& t) {
+  switch (t.n_rows) {
+    case 1:
+      return tile_q8<Unit, 1, NC>(t);
+    case 2:
+      return tile_q8<Unit, 2, NC>(t);
+    case 3:
+      return tile_q8<Unit, 3, NC>(t);
+    case 4:
+      return tile_q8<Unit, 4, NC>(t);
+    case 5:
+      return tile_q8<Unit, 5, NC>(t);
+    default:
+      return tile_q8<Unit, 6, NC>(t);
+  }
+}
+
+template <class Unit, int NC>
+void run_f32(const Tile& t) {
+  switch (t.n_rows) {
+    case 1:
+      return tile_f32<Unit, 1, NC>(t);
+    case 2:
+      return tile_f32<Unit, 2, NC>(t);
+    case 3:
+      return tile_f32<Unit, 3, NC>(t);
+    case 4:
+      return tile_f32<Unit, 4, NC>(t);
+    case 5:
+      return tile_f32<Unit, 5, NC>(t);
+    default:
+      return tile_f32<Unit, 6, NC>(t);
+  }
+}
+
+}  // namespace
+
+void avx512_matmul(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
+                   const float* add, int64_t add_stride, int ith, int nth) {
+#define QWEN3_TILES(Unit, RowBlock, run)                         \
+  return each_tile<Unit, RowBlock>(                              \
+      weights, rows, out, out_stride, add, add_stride, ith, nth, \
+      [](const Tile& t) { t.n_outputs > 16 ? run<Unit, 2>(t) : run<Unit, 1>(t); })
+  switch (weights.type) {
+    case WeightType::kQ8_0:
+      QWEN3_TILES(PackedQ8_0, RowBlockQ8, run_q8);
+    case WeightType::kQ4_0:
+      QWEN3_TILES(PackedQ4_0, RowBlockQ8, run_q8);
+    case WeightType::kQ4_K:
+      QWEN3_TILES(PackedQ4_K, RowBlockQ8, run_q8);
+    case WeightType::kQ5_K:
+      QWEN3_TILES(PackedQ5_K, RowBlockQ8, run_q8);
+    case WeightType::kQ6_K:
+      QWEN3_TILES(PackedQ6_K, RowBlockQ8, run_q8);
+    case WeightType::kF32:
+      QWEN3_TILES(PackedF32, RowBlockF32, run_f32);
+    case WeightType::kF16:
+      QWEN3_TILES(PackedF16, RowBlockF32, run_f32);
+    case WeightType::kBf16:
+      QWEN3_TILES(PackedBf16, RowBlockF32, run_f32);
+  }
+#undef QWEN3_TILES
+}
+
+}  // namespace qwen3_embed::kernels

@@ -1,0 +1,168 @@
+// The CPU kernels of a Qwen3 pass, chosen at run time by what the processor can do.
+//
+// Promises every kernel set keeps:
+//  * Bits do not depend on the batch. A row's result is the same whatever m, whatever other rows
+//  there are, whatever
+//    (ith, nth) it was computed by and however a sequence was cut into runs or query tiles.
+//  * No threads, no allocation, no exceptions, no state: the caller hands out work and memory.
+//  * A NaN or infinity in a row makes that row's results non-finite, and no other row's.
+//
+// Only declarations and plain structs stand here: an inline function compiled for AVX-512 could be
+// the one the linker keeps for everybody.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace qwen3_embed::kernels {
+
+// Memory handed to kernels (packed weights, rows, scratch) starts at a multiple of this.
+constexpr size_t kAlignment = 64;
+
+// Values are GGUF's tensor type numbers.
+enum class WeightType : uint32_t {
+  kF32 = 0,
+  kF16 = 1,
+  kQ4_0 = 2,
+  kQ8_0 = 8,
+  kQ4_K = 12,
+  kQ5_K = 13,
+  kQ6_K = 14,
+  kBf16 = 30,
+};
+
+// ---- weights: packed once, the same bytes for every kernel set ----
+
+// Outputs are packed in panels of this many.
+constexpr int64_t kPanel = 16;
+
+// Whether a GGUF tensor of this type, with rows of k values, can be packed.
+bool packable(uint32_t gguf_type, int64_t k);
+
+// Bytes of one source row of k values.
+size_t source_row_bytes(WeightType type, int64_t k);
+
+// At most 1.03 times the source for n a multiple of kPanel and k a multiple of 64.
+size_t packed_bytes(WeightType type, int64_t n, int64_t k);
+
+int64_t panel_count(int64_t n);
+
+// Packs panels [panel_begin, panel_end) of `source`, (n, k) rows as they stand in the file.
+// `packed` is the start of the whole packed tensor, so parts may be packed by different threads and
+// their source pages released as they go.
+void pack(WeightType type, const void* source, int64_t n, int64_t k, int64_t panel_begin,
+          int64_t panel_end, void* packed);
+
+struct Weights {
+  WeightType type;
+  int64_t n;           // outputs
+  int64_t k;           // inputs
+  const void* packed;  // packed_bytes(type, n, k)
+};
+
+// ---- rows: activations in the form a product takes ----
+
+enum class RowFormat {
+  kQ8,    // blocks of 32 signed codes with a float scale each: for every quantised weight type
+  kBf16,  // rounded to nearest even
+  kF32,
+};
+
+size_t rows_bytes(RowFormat format, int64_t m, int64_t k);
+
+// Written row by row (any order, any thread), read by matmul. k is a multiple of 32.
+struct Rows {
+  RowFormat format;
+  int64_t m;
+  int64_t k;
+  void* data;  // rows_bytes(format, m, k)
+};
+
+// ---- attention ----
+
+// Consecutive tokens of the sequence: the first one's key and value, of the KV head in question.
+struct KeyRun {
+  const float* k;
+  const float* v;
+  int64_t count;
+};
+
+// One KV head's query heads over `n_queries` consecutive tokens. The key runs, in order, hold
+// positions 0, 1, 2 … of the sequence without a gap, up to at least position + n_queries - 1; where
+// one run ends and the next begins, how many runs there are and how many keys lie beyond the last
+// query change no bit. A token sees keys up to its own position. Strides are in floats.
+struct Attention {
+  int64_t head_dim;  // a multiple of 8, at most kMaxHeadDim
+  int64_t group;     // query heads per KV head
+  float scale;       // of q · k
+  int64_t position;  // of the first query in its sequence
+  int64_t n_queries;
+  const float* q;  // first query, first head of the group
+  int64_t q_token_stride;
+  int64_t q_head_stride;
+  const KeyRun* runs;
+  int64_t n_runs;
+  int64_t k_token_stride;
+  int64_t v_token_stride;
+  float* out;  // first query, first head; may be q itself
+  int64_t out_token_stride;
+  int64_t out_head_stride;
+  void* scratch;  // kAttentionScratch bytes, not shared with another thread
+};
+
+constexpr int64_t kMaxHeadDim = 256;
+constexpr int64_t kAttentionRows = 64;
+constexpr size_t kAttentionScratch =
+    static_cast<size_t>(2 * 64 * kMaxHeadDim + 2 * kMaxHeadDim * kAttentionRows + 64 * 32 +
+                        8 * kAttentionRows) *
+    sizeof(float);
+
+// Keys are gathered once per kAttentionRows (query, head) pairs, so a good work item is this many
+// queries (at least 1).
+int64_t attention_queries(int64_t group);
+
+// ---- a kernel set ----
+
+struct Kernels {
+  const char* name;  // "avx512-bf16", "avx512-vnni", "avx2-vnni", "avx2", "portable"
+
+  RowFormat (*row_format)(WeightType type);
+
+  // out[i][j] = Σ_k rows[i][k] · weights[j][k]  (+ add[i][j] where add is given; add may be out).
+  // rows.k == weights.k and rows.format == row_format(weights.type). Part `ith` of `nth`; the parts
+  // write disjoint outputs and may be more than there are threads.
+  void (*matmul)(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
+                 const float* add, int64_t add_stride, int ith, int nth);
+
+  // x (rows.k) -> rows[row].
+  void (*store_row)(const float* x, const Rows& rows, int64_t row);
+
+  // x / rms(x) · weight, rms over n values. n is a multiple of 32; out may be x.
+  void (*rms_norm)(const float* x, const float* weight, float epsilon, int64_t n, float* out);
+  void (*rms_norm_row)(const float* x, const float* weight, float epsilon, const Rows& rows,
+                       int64_t row);
+
+  // silu(gate) · up.
+  void (*swiglu_row)(const float* gate, const float* up, const Rows& rows, int64_t row);
+
+  // In place, for n_heads heads of one token: RMS norm over head_dim (skipped where weight is
+  // null), then NeoX rotation by the token's `angles` (see rope_angles). head_dim is a multiple
+  // of 32.
+  void (*norm_rope)(float* x, int64_t n_heads, int64_t head_stride, int64_t head_dim,
+                    const float* weight, float epsilon, const float* angles);
+
+  void (*attention)(const Attention& attention);
+};
+
+// cos then sin of position · base^(-2i/head_dim), i < head_dim / 2, each computed in double.
+// (head_dim)
+void rope_angles(int64_t position, int64_t head_dim, double base, float* angles);
+
+// The fastest set this processor runs.
+const Kernels* best();
+// By name; null where unknown or where this processor cannot run it.
+const Kernels* find(const char* name);
+// Those this processor runs, fastest first; null past the end.
+const Kernels* available(int index);
+
+}  // namespace qwen3_embed::kernels

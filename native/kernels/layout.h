@@ -1,0 +1,156 @@
+// How weights stand in a GGUF file, how they stand packed, and how rows of activations stand.
+//
+// Included by sources compiled for different instruction sets, so everything has internal linkage.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels.h"
+
+namespace qwen3_embed::kernels {
+namespace {
+
+constexpr int kBlock = 32;        // codes under one activation scale
+constexpr int kSuperBlock = 256;  // codes under one K-quant super scale
+constexpr int kRowGroup = 6;      // rows interleaved block by block: the register tile's height
+
+// ---- as in the file (sizes are part of the format) ----
+
+struct SourceQ8_0 {
+  uint16_t d;
+  int8_t codes[32];
+};
+static_assert(sizeof(SourceQ8_0) == 34, "Q8_0");
+
+struct SourceQ4_0 {
+  uint16_t d;
+  uint8_t codes[16];  // value i in the low nibble of i, value i + 16 in its high nibble; minus 8
+};
+static_assert(sizeof(SourceQ4_0) == 18, "Q4_0");
+
+struct SourceQ4_K {
+  uint16_t d;
+  uint16_t dmin;
+  uint8_t scales[12];  // eight 6-bit scales and eight 6-bit minima
+  uint8_t codes[128];  // per 64 values: first 32 in low nibbles, next 32 in high
+};
+static_assert(sizeof(SourceQ4_K) == 144, "Q4_K");
+
+struct SourceQ5_K {
+  uint16_t d;
+  uint16_t dmin;
+  uint8_t scales[12];
+  uint8_t high[32];  // bit b of byte i: fifth bit of value 32 b + i
+  uint8_t codes[128];
+};
+static_assert(sizeof(SourceQ5_K) == 176, "Q5_K");
+
+struct SourceQ6_K {
+  uint8_t low[128];
+  uint8_t high[64];
+  int8_t scales[16];  // one per 16 values
+  uint16_t d;
+};
+static_assert(sizeof(SourceQ6_K) == 210, "Q6_K");
+
+// ---- packed: one unit is 16 outputs over a stretch of k ----
+//
+// Codes stand in vectors of 64 bytes, [16 outputs][4 values of k]: what one dot-of-four-bytes
+// instruction eats. A block of 32 values is 8 such vectors, called groups 0..7. Where codes are
+// nibbles, vector v holds group v in its low nibbles and group v + 4 in its high ones.
+
+struct PackedQ8_0 {
+  static constexpr int kBlocks = 2;  // two blocks, so that every vector is aligned
+  uint16_t d[2][16];
+  uint8_t codes[2][8][64];  // code + 128
+};
+static_assert(sizeof(PackedQ8_0) == 2 * 16 * 34, "no larger than the source");
+
+struct PackedQ4_0 {
+  static constexpr int kBlocks = 2;
+  uint16_t d[2][16];
+  uint8_t codes[2][4][64];  // code + 8
+};
+static_assert(sizeof(PackedQ4_0) == 2 * 16 * 18, "no larger than the source");
+
+struct PackedQ4_K {
+  static constexpr int kBlocks = 8;
+  uint16_t d[16];
+  uint16_t dmin[16];
+  uint8_t scales[8][16];
+  uint8_t mins[8][16];
+  uint8_t codes[8][4][64];
+};
+static_assert(sizeof(PackedQ4_K) == 16 * 148, "1.028 times the source");
+
+struct PackedQ5_K {
+  static constexpr int kBlocks = 8;
+  uint16_t d[16];
+  uint16_t dmin[16];
+  uint8_t scales[8][16];
+  uint8_t mins[8][16];
+  uint8_t codes[8][4][64];
+  uint8_t high[8][64];  // bit g: fifth bit in group g
+};
+static_assert(sizeof(PackedQ5_K) == 16 * 180, "1.023 times the source");
+
+struct PackedQ6_K {
+  static constexpr int kBlocks = 8;
+  uint16_t d[16];
+  uint16_t unused[16];
+  int8_t scales[8][2][16];
+  uint8_t codes[8][4][64];  // low four bits of code + 32
+  uint8_t high[8][2][64];   // bits 2 i, 2 i + 1 of vector h: top two bits in group 4 h + i
+};
+static_assert(sizeof(PackedQ6_K) == 16 * 212, "1.0095 times the source");
+
+// Float units cover one block of k, like the others, so that one loop serves all.
+struct PackedF32 {
+  static constexpr int kBlocks = 1;
+  float values[32][16];
+};
+struct PackedF16 {
+  static constexpr int kBlocks = 1;
+  uint16_t values[32][16];
+};
+struct PackedBf16 {
+  static constexpr int kBlocks = 1;
+  uint16_t values[16][16][2];  // [k / 2][output][k % 2]
+};
+
+// ---- rows: [ceil(m / 6)][k / 32] of these ----
+
+struct RowBlockQ8 {
+  int8_t codes[kRowGroup][kBlock];
+  float d[kRowGroup];
+  // Weights enter as code + 128; starting a sum at -128 Σ codes takes that back. Of the whole block
+  // and of its halves: |sum| stays below 2^20, far from int32's end and exact in a float.
+  int32_t start[kRowGroup];
+  int32_t start_half[2][kRowGroup];
+  float sum[kRowGroup];  // d Σ codes, for types with a minimum
+  int32_t unused[2];
+};
+static_assert(sizeof(RowBlockQ8) == 320, "five cache lines");
+
+struct RowBlockBf16 {
+  uint16_t values[kRowGroup][kBlock];
+};
+struct RowBlockF32 {
+  float values[kRowGroup][kBlock];
+};
+
+// Into the second-level cache.
+[[maybe_unused]] void prefetch(const void* p) {
+#if defined(__GNUC__)
+  __builtin_prefetch(p, 0, 2);
+#else
+  (void)p;
+#endif
+}
+
+[[maybe_unused]] constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+[[maybe_unused]] constexpr int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
+
+}  // namespace
+}  // namespace qwen3_embed::kernels

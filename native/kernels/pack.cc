@@ -1,0 +1,233 @@
+// From rows as they stand in the file to panels. Plain C++: a panel is read and written once, at
+// the speed of memory.
+#include <cstring>
+
+#include "layout.h"
+
+namespace qwen3_embed::kernels {
+namespace {
+
+struct TypeSize {
+  int64_t values;       // per source block
+  size_t source_bytes;  // of a source block
+  int64_t unit_values;  // of k, per packed unit
+  size_t unit_bytes;    // of 16 outputs
+};
+
+TypeSize size_of(WeightType type) {
+  switch (type) {
+    case WeightType::kF32:
+      return {1, 4, 32, sizeof(PackedF32)};
+    case WeightType::kF16:
+      return {1, 2, 32, sizeof(PackedF16)};
+    case WeightType::kBf16:
+      return {1, 2, 32, sizeof(PackedBf16)};
+    case WeightType::kQ8_0:
+      return {32, sizeof(SourceQ8_0), 64, sizeof(PackedQ8_0)};
+    case WeightType::kQ4_0:
+      return {32, sizeof(SourceQ4_0), 64, sizeof(PackedQ4_0)};
+    case WeightType::kQ4_K:
+      return {256, sizeof(SourceQ4_K), 256, sizeof(PackedQ4_K)};
+    case WeightType::kQ5_K:
+      return {256, sizeof(SourceQ5_K), 256, sizeof(PackedQ5_K)};
+    case WeightType::kQ6_K:
+      return {256, sizeof(SourceQ6_K), 256, sizeof(PackedQ6_K)};
+  }
+  return {0, 0, 0, 0};
+}
+
+// Blocks of a mapped file stand at any even address; a copy makes them readable as structs.
+template <class Source>
+Source load(const uint8_t* row, int64_t index) {
+  Source source;
+  std::memcpy(&source, row + static_cast<size_t>(index) * sizeof(Source), sizeof(Source));
+  return source;
+}
+
+// Eight 6-bit scales and minima in 12 bytes: the first four plain, the last four's top bits in the
+// first four's spare ones.
+void unpack_scales(const uint8_t (&packed)[12], uint8_t (&scales)[8], uint8_t (&mins)[8]) {
+  for (int i = 0; i < 4; i++) {
+    scales[i] = packed[i] & 63;
+    mins[i] = packed[i + 4] & 63;
+    scales[i + 4] = static_cast<uint8_t>((packed[i + 8] & 15) | (packed[i] >> 6 << 4));
+    mins[i + 4] = static_cast<uint8_t>((packed[i + 8] >> 4) | (packed[i + 4] >> 6 << 4));
+  }
+}
+
+// 32 nibble codes of output `o`, given one per byte.
+void place_nibbles(const uint8_t (&codes)[32], int o, uint8_t (&vectors)[4][64]) {
+  for (int v = 0; v < 4; v++)
+    for (int i = 0; i < 4; i++)
+      vectors[v][o * 4 + i] = static_cast<uint8_t>(codes[v * 4 + i] | codes[v * 4 + 16 + i] << 4);
+}
+
+void place(PackedQ8_0& unit, int o, const uint8_t* row, int64_t block, int64_t n_blocks) {
+  for (int b = 0; b < 2 && block + b < n_blocks; b++) {
+    const auto source = load<SourceQ8_0>(row, block + b);
+    unit.d[b][o] = source.d;
+    for (int g = 0; g < 8; g++) {
+      uint32_t four;
+      std::memcpy(&four, source.codes + g * 4, 4);
+      four ^= 0x80808080u;
+      std::memcpy(unit.codes[b][g] + o * 4, &four, 4);
+    }
+  }
+}
+
+void place(PackedQ4_0& unit, int o, const uint8_t* row, int64_t block, int64_t n_blocks) {
+  for (int b = 0; b < 2 && block + b < n_blocks; b++) {
+    const auto source = load<SourceQ4_0>(row, block + b);
+    unit.d[b][o] = source.d;
+    // The file pairs value i with i + 16 in a byte: the same pairing, so bytes move whole.
+    for (int v = 0; v < 4; v++) std::memcpy(unit.codes[b][v] + o * 4, source.codes + v * 4, 4);
+  }
+}
+
+template <class Unit, class Source>
+void place_with_mins(Unit& unit, int o, const Source& source) {
+  unit.d[o] = source.d;
+  unit.dmin[o] = source.dmin;
+  uint8_t scales[8], mins[8];
+  unpack_scales(source.scales, scales, mins);
+  for (int b = 0; b < 8; b++) {
+    unit.scales[b][o] = scales[b];
+    unit.mins[b][o] = mins[b];
+    uint8_t codes[32];
+    for (int i = 0; i < 32; i++) codes[i] = (source.codes[b / 2 * 32 + i] >> (b % 2 * 4)) & 15;
+    place_nibbles(codes, o, unit.codes[b]);
+  }
+}
+
+void place(PackedQ4_K& unit, int o, const uint8_t* row, int64_t block, int64_t) {
+  place_with_mins(unit, o, load<SourceQ4_K>(row, block / 8));
+}
+
+void place(PackedQ5_K& unit, int o, const uint8_t* row, int64_t block, int64_t) {
+  const auto source = load<SourceQ5_K>(row, block / 8);
+  place_with_mins(unit, o, source);
+  for (int b = 0; b < 8; b++)
+    for (int i = 0; i < 4; i++) {
+      unsigned bits = 0;
+      for (int g = 0; g < 8; g++) bits |= (source.high[g * 4 + i] >> b & 1u) << g;
+      unit.high[b][o * 4 + i] = static_cast<uint8_t>(bits);
+    }
+}
+
+void place(PackedQ6_K& unit, int o, const uint8_t* row, int64_t block, int64_t) {
+  const auto source = load<SourceQ6_K>(row, block / 8);
+  unit.d[o] = source.d;
+  unit.unused[o] = 0;
+  for (int b = 0; b < 8; b++) {
+    unit.scales[b][0][o] = source.scales[b * 2];
+    unit.scales[b][1][o] = source.scales[b * 2 + 1];
+    // Of each 128 values: low nibbles of quarters 0, 1 then 2, 3 in the high ones; two top bits per
+    // quarter.
+    const int quarter = b % 4;
+    const uint8_t* low = source.low + b / 4 * 64 + quarter % 2 * 32;
+    const uint8_t* high = source.high + b / 4 * 32;
+    uint8_t codes[32];
+    for (int i = 0; i < 32; i++) codes[i] = (low[i] >> (quarter / 2 * 4)) & 15;
+    place_nibbles(codes, o, unit.codes[b]);
+    for (int h = 0; h < 2; h++)
+      for (int i = 0; i < 4; i++) {
+        unsigned bits = 0;
+        for (int g = 0; g < 4; g++)
+          bits |= (high[h * 16 + g * 4 + i] >> (quarter * 2) & 3u) << (g * 2);
+        unit.high[b][h][o * 4 + i] = static_cast<uint8_t>(bits);
+      }
+  }
+}
+
+void place(PackedF32& unit, int o, const uint8_t* row, int64_t block, int64_t) {
+  float values[32];
+  std::memcpy(values, row + block * 128, sizeof values);
+  for (int i = 0; i < 32; i++) unit.values[i][o] = values[i];
+}
+
+void place(PackedF16& unit, int o, const uint8_t* row, int64_t block, int64_t) {
+  uint16_t values[32];
+  std::memcpy(values, row + block * 64, sizeof values);
+  for (int i = 0; i < 32; i++) unit.values[i][o] = values[i];
+}
+
+void place(PackedBf16& unit, int o, const uint8_t* row, int64_t block, int64_t) {
+  for (int i = 0; i < 16; i++) std::memcpy(unit.values[i][o], row + block * 64 + i * 4, 4);
+}
+
+template <class Unit>
+void pack_panels(const uint8_t* source, size_t row_bytes, int64_t n, int64_t k, int64_t begin,
+                 int64_t end, void* packed) {
+  const int64_t n_blocks = k / kBlock, n_units = ceil_div(n_blocks, Unit::kBlocks);
+  for (int64_t panel = begin; panel < end; panel++) {
+    Unit* units = static_cast<Unit*>(packed) + panel * n_units;
+    const int64_t rows = min_of(kPanel, n - panel * kPanel);
+    for (int64_t u = 0; u < n_units; u++) {
+      // Missing outputs and blocks have zero scales: they add nothing, and no byte is left
+      // undefined.
+      if (rows < kPanel || (u + 1) * Unit::kBlocks > n_blocks)
+        std::memset(&units[u], 0, sizeof(Unit));
+      for (int o = 0; o < rows; o++)
+        place(units[u], o, source + static_cast<size_t>(panel * kPanel + o) * row_bytes,
+              u * Unit::kBlocks, n_blocks);
+    }
+  }
+}
+
+}  // namespace
+
+bool packable(uint32_t gguf_type, int64_t k) {
+  const TypeSize size = size_of(static_cast<WeightType>(gguf_type));
+  return size.values > 0 && k > 0 && k % kBlock == 0 && k % size.values == 0;
+}
+
+size_t source_row_bytes(WeightType type, int64_t k) {
+  const TypeSize size = size_of(type);
+  return static_cast<size_t>(k / size.values) * size.source_bytes;
+}
+
+int64_t panel_count(int64_t n) { return ceil_div(n, kPanel); }
+
+size_t packed_bytes(WeightType type, int64_t n, int64_t k) {
+  const TypeSize size = size_of(type);
+  return static_cast<size_t>(panel_count(n) * ceil_div(k, size.unit_values)) * size.unit_bytes;
+}
+
+void pack(WeightType type, const void* source, int64_t n, int64_t k, int64_t panel_begin,
+          int64_t panel_end, void* packed) {
+  const auto* bytes = static_cast<const uint8_t*>(source);
+  const size_t row = source_row_bytes(type, k);
+  switch (type) {
+    case WeightType::kF32:
+      return pack_panels<PackedF32>(bytes, row, n, k, panel_begin, panel_end, packed);
+    case WeightType::kF16:
+      return pack_panels<PackedF16>(bytes, row, n, k, panel_begin, panel_end, packed);
+    case WeightType::kBf16:
+      return pack_panels<PackedBf16>(bytes, row, n, k, panel_begin, panel_end, packed);
+    case WeightType::kQ8_0:
+      return pack_panels<PackedQ8_0>(bytes, row, n, k, panel_begin, panel_end, packed);
+    case WeightType::kQ4_0:
+      return pack_panels<PackedQ4_0>(bytes, row, n, k, panel_begin, panel_end, packed);
+    case WeightType::kQ4_K:
+      return pack_panels<PackedQ4_K>(bytes, row, n, k, panel_begin, panel_end, packed);
+    case WeightType::kQ5_K:
+      return pack_panels<PackedQ5_K>(bytes, row, n, k, panel_begin, panel_end, packed);
+    case WeightType::kQ6_K:
+      return pack_panels<PackedQ6_K>(bytes, row, n, k, panel_begin, panel_end, packed);
+  }
+}
+
+size_t rows_bytes(RowFormat format, int64_t m, int64_t k) {
+  const auto blocks = static_cast<size_t>(ceil_div(m, kRowGroup) * (k / kBlock));
+  switch (format) {
+    case RowFormat::kQ8:
+      return blocks * sizeof(RowBlockQ8);
+    case RowFormat::kBf16:
+      return blocks * sizeof(RowBlockBf16);
+    case RowFormat::kF32:
+      return blocks * sizeof(RowBlockF32);
+  }
+  return 0;
+}
+
+}  // namespace qwen3_embed::kernels

@@ -1,0 +1,132 @@
+// The row functions, over a vector type. Each instruction set's source includes this after its own
+// Vec; internal linkage keeps the copies apart.
+#pragma once
+
+#include <math.h>
+
+#include <cstring>
+
+#include "layout.h"
+
+namespace qwen3_embed::kernels {
+namespace {
+
+constexpr int kVectors = kBlock / Vec::kLanes;  // per block of 32
+constexpr float kLog2E = 1.44269504088896341f;
+
+uint16_t bf16_of(uint32_t bits) {
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>(bits >> 16 | 0x40u);
+  return static_cast<uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+}
+
+// Scale and rounding as in ggml's quantize_row_q8_0 (d = largest / 127, nearest even), except that
+// d stays a float. A block whose largest magnitude is below 1e-30 counts as zeros (1 / d would
+// overflow); one that holds a NaN or an infinity gets a scale that says so.
+void store_q8(const float* x, RowBlockQ8& to, int64_t r) {
+  constexpr uint32_t kTiny = 0x0da24260, kInfinity = 0x7f800000;
+  const uint32_t bits = Vec::largest(x);
+  float largest;
+  memcpy(&largest, &bits, sizeof largest);
+  int32_t sums[2] = {0, 0};
+  float d = 0;
+  if (bits >= kTiny && bits < kInfinity) {
+    d = largest / 127.0f;
+    Vec::quantise(x, 127.0f / largest, to.codes[r], sums);
+  } else {
+    memset(to.codes[r], 0, kBlock);
+    if (bits >= kInfinity) d = largest;
+  }
+  to.d[r] = d;
+  to.start[r] = -128 * (sums[0] + sums[1]);
+  to.start_half[0][r] = -128 * sums[0];
+  to.start_half[1][r] = -128 * sums[1];
+  to.sum[r] = d * static_cast<float>(sums[0] + sums[1]);
+}
+
+void store_block(const float* x, const Rows& rows, int64_t row, int64_t block) {
+  const int64_t index = row / kRowGroup * (rows.k / kBlock) + block, r = row % kRowGroup;
+  switch (rows.format) {
+    case RowFormat::kQ8:
+      return store_q8(x, static_cast<RowBlockQ8*>(rows.data)[index], r);
+    case RowFormat::kF32:
+      memcpy(static_cast<RowBlockF32*>(rows.data)[index].values[r], x, sizeof(float) * kBlock);
+      return;
+    case RowFormat::kBf16: {
+      uint16_t* to = static_cast<RowBlockBf16*>(rows.data)[index].values[r];
+      uint32_t bits[kBlock];
+      memcpy(bits, x, sizeof bits);
+      for (int i = 0; i < kBlock; i++) to[i] = bf16_of(bits[i]);
+      return;
+    }
+  }
+}
+
+void store_row(const float* x, const Rows& rows, int64_t row) {
+  for (int64_t block = 0; block < rows.k / kBlock; block++)
+    store_block(x + block * kBlock, rows, row, block);
+}
+
+float inverse_rms(const float* x, int64_t n, float epsilon) {
+  Vec::F sums[kVectors];
+  for (auto& sum : sums) sum = Vec::set(0);
+  for (int64_t i = 0; i < n; i += kBlock)
+    for (int v = 0; v < kVectors; v++) {
+      const Vec::F a = Vec::load(x + i + v * Vec::kLanes);
+      sums[v] = Vec::fma(a, a, sums[v]);
+    }
+  for (int v = 1; v < kVectors; v++) sums[0] = Vec::add(sums[0], sums[v]);
+  return 1.0f / sqrtf(Vec::sum(sums[0]) / static_cast<float>(n) + epsilon);
+}
+
+void norm_block(const float* x, const float* weight, Vec::F scale, float* out) {
+  for (int v = 0; v < kBlock; v += Vec::kLanes)
+    Vec::store(out + v, Vec::mul(Vec::mul(Vec::load(x + v), scale), Vec::load(weight + v)));
+}
+
+void rms_norm(const float* x, const float* weight, float epsilon, int64_t n, float* out) {
+  const Vec::F scale = Vec::set(inverse_rms(x, n, epsilon));
+  for (int64_t i = 0; i < n; i += kBlock) norm_block(x + i, weight + i, scale, out + i);
+}
+
+void rms_norm_row(const float* x, const float* weight, float epsilon, const Rows& rows,
+                  int64_t row) {
+  const Vec::F scale = Vec::set(inverse_rms(x, rows.k, epsilon));
+  alignas(64) float y[kBlock];
+  for (int64_t block = 0; block < rows.k / kBlock; block++) {
+    norm_block(x + block * kBlock, weight + block * kBlock, scale, y);
+    store_block(y, rows, row, block);
+  }
+}
+
+void swiglu_row(const float* gate, const float* up, const Rows& rows, int64_t row) {
+  alignas(64) float y[kBlock];
+  for (int64_t block = 0; block < rows.k / kBlock; block++) {
+    for (int v = 0; v < kBlock; v += Vec::kLanes) {
+      const Vec::F g = Vec::load(gate + block * kBlock + v), u = Vec::load(up + block * kBlock + v);
+      const Vec::F e = Vec::exp2(Vec::mul(g, Vec::set(-kLog2E)));
+      Vec::store(y + v, Vec::mul(Vec::div(g, Vec::add(Vec::set(1), e)), u));
+    }
+    store_block(y, rows, row, block);
+  }
+}
+
+void norm_rope(float* x, int64_t n_heads, int64_t head_stride, int64_t head_dim,
+               const float* weight, float epsilon, const float* angles) {
+  const int64_t half = head_dim / 2;
+  for (int64_t h = 0; h < n_heads; h++, x += head_stride) {
+    const Vec::F scale = Vec::set(weight ? inverse_rms(x, head_dim, epsilon) : 1.0f);
+    for (int64_t i = 0; i < half; i += Vec::kLanes) {
+      Vec::F a = Vec::load(x + i), b = Vec::load(x + half + i);
+      if (weight) {
+        a = Vec::mul(Vec::mul(a, scale), Vec::load(weight + i));
+        b = Vec::mul(Vec::mul(b, scale), Vec::load(weight + half + i));
+      }
+      const Vec::F cos = Vec::load(angles + i), sin = Vec::load(angles + half + i);
+      Vec::store(x + i, Vec::fms(a, cos, Vec::mul(b, sin)));
+      Vec::store(x + half + i, Vec::fma(a, sin, Vec::mul(b, cos)));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace qwen3_embed::kernels

@@ -1,0 +1,1 @@
+exports.root = __dirname

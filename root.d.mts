@@ -1,0 +1,2 @@
+/** The folder of this package, as an absolute path. */
+export declare const root: string

@@ -1,0 +1,63 @@
+#!/usr/bin/env node
+// Builds the addon with CMake (through cmake-js) into build/Release. binding.gyp, `npm run build:native`
+// and the install fallback all come here.
+//   --tests         build core and kernel tests too, and run them with ctest
+//   --sanitize      ... under AddressSanitizer and UBSan, in a build folder of its own
+//   --llama=source  compile llama.cpp from the bundled sources instead of linking its prebuilt libraries
+import { spawnSync } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { llamaHeaders, llamaLibraries, llamaSources } from './llama.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const { values: options } = parseArgs({
+  // node-gyp and prebuildify append flags of their own, which mean nothing to CMake.
+  strict: false,
+  options: {
+    tests: { type: 'boolean', default: false },
+    sanitize: { type: 'boolean', default: false },
+    llama: { type: 'string', default: process.env.QWEN3_EMBED_LLAMA ?? 'prebuilt' },
+  },
+})
+
+const platform = `${process.platform}-${process.env.npm_config_arch ?? process.arch}`
+const libraries = options.llama === 'source' ? null : llamaLibraries(platform)
+const source = libraries === null
+const folder = options.sanitize ? 'build/sanitize' : `build/cmake${source ? '-source' : ''}`
+const definitions = {
+  LLAMA: source ? 'source' : 'prebuilt',
+  LLAMA_HEADERS: source ? llamaSources() : llamaHeaders(),
+  LLAMA_LIBRARIES: libraries ?? '',
+  NODE_ADDON_API: packageFolder('node-addon-api'),
+  QWEN3_TESTS: options.tests || options.sanitize ? 'ON' : 'OFF',
+  QWEN3_SANITIZE: options.sanitize ? 'ON' : 'OFF',
+}
+
+const arguments_ = Object.entries(definitions).map(([name, value]) => `--CD${name}=${value}`)
+const cmakeJs = join(packageFolder('cmake-js'), 'bin', 'cmake-js')
+const common = ['--directory', root, '--out', join(root, folder), ...arguments_]
+// Both steps, because `compile` keeps the definitions of an earlier configuration.
+run(process.execPath, [cmakeJs, 'configure', ...common])
+run(process.execPath, [cmakeJs, 'build', ...common])
+if (options.tests || options.sanitize) {
+  run('ctest', ['--test-dir', join(root, folder), '--output-on-failure'])
+}
+
+function packageFolder(name) {
+  try {
+    return dirname(createRequire(import.meta.url).resolve(`${name}/package.json`))
+  } catch {
+    console.error(
+      `Building from source needs ${name}: npm install cmake-js node-addon-api node-api-headers`,
+    )
+    process.exit(1)
+  }
+}
+
+function run(command, args) {
+  const { status, error } = spawnSync(command, args, { stdio: 'inherit', cwd: root })
+  if (error) throw error
+  if (status !== 0) process.exit(status ?? 1)
+}

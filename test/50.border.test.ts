@@ -1,0 +1,106 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { native } from '../lib/native.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+// Who may import what (CONTRIBUTING.md holds the same table). `dependencies` names packages beside Node's own.
+const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
+  { room: /^lib\/(prompts|errors)\.ts$/, may: /^$/ },
+  { room: /^lib\/encodings\.ts$/, may: /^lib\/(errors|options)\.ts$/ },
+  { room: /^lib\/options\.ts$/, may: /^lib\/errors\.ts$|^lib\/models\/resolve\.ts$/ },
+  { room: /^lib\/native\.ts$/, may: /^lib\/errors\.ts$/, dependencies: /^#root$/ },
+  { room: /^lib\/gpu\.ts$/, may: /^lib\/errors\.ts$/, dependencies: /^#root$/ },
+  { room: /^lib\/info\.ts$/, may: /^lib\/native\.ts$/ },
+  { room: /^lib\/job\.ts$/, may: /^lib\/(errors|native)\.ts$/ },
+  {
+    room: /^lib\/inspect\.ts$/,
+    may: /^lib\/(info|native|options)\.ts$|^lib\/models\/resolve\.ts$/,
+  },
+  {
+    room: /^lib\/model\.ts$/,
+    may: /^lib\/(errors|gpu|info|job|native|options)\.ts$|^lib\/models\/resolve\.ts$/,
+  },
+  {
+    room: /^lib\/(embedder|reranker)\.ts$/,
+    may: /^lib\/(errors|info|job|model|options|prompts)\.ts$/,
+  },
+  { room: /^lib\/index\.ts$/, may: /^lib\/(?!native|job|model\.ts|gpu|cli|server|integrations)/ },
+  { room: /^lib\/models\//, may: /^lib\/models\/|^lib\/errors\.ts$/, dependencies: /^#root$/ },
+  { room: /^lib\/verify\//, may: /^lib\/verify\/|^lib\/index\.ts$/ },
+  {
+    room: /^lib\/cli\//,
+    may: /^lib\/(cli|verify|server|integrations)\/|^lib\/index\.ts$/,
+    dependencies: /^#root$/,
+  },
+  { room: /^lib\/server\//, may: /^lib\/server\/|^lib\/index\.ts$/, dependencies: /./ },
+  { room: /^lib\/integrations\//, may: /^lib\/integrations\/|^lib\/index\.ts$/, dependencies: /./ },
+]
+
+const sources = (folder: string, ending: RegExp): string[] =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => ending.test(name))
+    .map((name) => join(folder, name).replaceAll('\\', '/'))
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(root, file), 'utf8')
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1]!)
+}
+
+describe('lib', () => {
+  it.each(sources('lib', /\.ts$/))('%s imports what its room may', (file) => {
+    const room = rooms.find(({ room }) => room.test(file))
+    expect(room, `${file} belongs to no room of the table`).toBeDefined()
+    for (const name of importsOf(file)) {
+      if (name.startsWith('node:')) continue
+      if (name.startsWith('.')) {
+        const target = relative(root, resolve(root, dirname(file), name)).replaceAll('\\', '/')
+        expect(target, `${file} imports ${target}`).toMatch(room!.may)
+      } else {
+        expect(name, `${file} imports ${name}`).toMatch(room!.dependencies ?? /^$/)
+      }
+    }
+  })
+})
+
+describe('native', () => {
+  const includes = (file: string) =>
+    [...readFileSync(join(root, file), 'utf8').matchAll(/#include [<"]([^>"]+)[>"]/g)].map(
+      (m) => m[1]!,
+    )
+
+  it.each([
+    ['native/core', /napi\.h|node_api|addon\//],
+    ['native/addon', /llama\.h|ggml|gguf\.h|kernels\//],
+    ['native/kernels', /napi\.h|node_api|llama\.h|ggml|core\/|addon\//],
+  ])('%s sees nothing of %s', (folder, forbidden) => {
+    for (const file of sources(folder, /\.(cc|h)$/)) {
+      for (const name of includes(file)) {
+        if (name === 'core/gguf.h') continue
+        expect(name, `${file} includes ${name}`).not.toMatch(forbidden)
+      }
+    }
+  })
+})
+
+describe('the addon', () => {
+  it('has the members of its typed mirror and no others', () => {
+    const { binding } = native()
+    const members = (type: { prototype: object }) =>
+      Object.getOwnPropertyNames(type.prototype).filter((name) => name !== 'constructor')
+    expect(Object.keys(binding).sort()).toEqual(['Job', 'Model', 'codes', 'inspect'])
+    expect(members(binding.Model).sort()).toEqual(['abort', 'close', 'load', 'stats'])
+    expect(members(binding.Job as never).sort()).toEqual(['abort', 'add', 'run'])
+  })
+
+  it('has no failure code that lib/errors.ts does not list', () => {
+    const listed = readFileSync(join(root, 'lib/errors.ts'), 'utf8')
+    // An aborted call rejects with the signal's reason, so this code never reaches a user.
+    const codes = native()
+      .binding.codes()
+      .filter((code) => code !== 'ERR_ABORTED')
+    for (const code of codes) expect(listed).toContain(`'${code}'`)
+  })
+})

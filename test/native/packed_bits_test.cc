@@ -1,0 +1,96 @@
+// Batch invariance: a text's row is the same to the last bit whatever it was packed, ordered, tiled
+// and threaded with.
+#include <algorithm>
+#include <cstring>
+
+#include "core/packed.h"
+#include "kernels/kernels.h"
+#include "packed_model.h"
+
+using namespace qwen3_embed;
+
+static int n_passed = 0, n_failed = 0;
+#define CHECK(condition)  \
+  ((condition)            \
+       ? void(++n_passed) \
+       : void((++n_failed, std::printf("%s:%d: expected %s\n", __FILE__, __LINE__, #condition))))
+
+static bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+// Runs `sequences` in packs of `at_once` in the order given by `order`, and says how many rows are
+// not `alone`'s.
+static int n_different(Forward& forward, const std::vector<Sequence>& sequences, const Rows& alone,
+                       std::vector<size_t> order, size_t at_once, Pooling pooling) {
+  int n = 0;
+  for (size_t first = 0; first < order.size(); first += at_once) {
+    std::vector<Sequence> pack;
+    const size_t end = std::min(order.size(), first + at_once);
+    for (size_t i = first; i < end; ++i) pack.push_back(sequences[order[i]]);
+    const Rows rows = run(forward, pack, pooling);
+    for (size_t i = first; i < end; ++i) n += !same_bits(rows[i - first], alone[order[i]]);
+  }
+  return n;
+}
+
+static void check_type(ggml_type type, const std::string& kernels, Pooling pooling) {
+  const Model model(model_file(type));
+  const std::vector<Sequence> sequences = random_sequences(11, 16, 40);
+  std::vector<size_t> order(sequences.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+
+  PackedOptions options;
+  options.kernels = kernels;
+  Rows alone;
+  const auto one_thread = model.packed(options);
+  for (const Sequence& sequence : sequences)
+    alone.push_back(run(*one_thread, {sequence}, pooling).front());
+
+  struct Setting {
+    int n_threads, tile;
+    size_t at_once;
+  };
+  std::mt19937 random(3);
+  for (const Setting& setting : {Setting{1, 0, 16}, Setting{2, 13, 16}, Setting{3, 64, 5}, Setting{8, 1, 2}}) {
+    options.n_threads = setting.n_threads;
+    options.tile = setting.tile;
+    std::shuffle(order.begin(), order.end(), random);
+    const int n = n_different(*model.packed(options), sequences, alone, order, setting.at_once, pooling);
+    if (n > 0) {
+      std::printf("%s, kernels %s, %d threads, tile %d, %zu at once: %d rows differ\n", ggml_type_name(type),
+                  kernels.c_str(), setting.n_threads, setting.tile, setting.at_once, n);
+    }
+    CHECK(n == 0);
+  }
+}
+
+// That the comparison would see it.
+static void one_bit_is_seen() {
+  std::vector<float> a(256, 0.1f), b = a;
+  CHECK(same_bits(a, b));
+  uint32_t bits;
+  std::memcpy(&bits, &b[255], sizeof bits);
+  bits ^= 1;
+  std::memcpy(&b[255], &bits, sizeof bits);
+  CHECK(!same_bits(a, b));
+}
+
+int main() {
+  load_backends(libraries());
+  one_bit_is_seen();
+  std::vector<std::string> kernel_names = {"ggml"};
+  for (int i = 0; kernels::available(i) != nullptr; ++i)
+    kernel_names.push_back(kernels::available(i)->name);
+  for (const ggml_type type : {GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q8_0,
+                               GGML_TYPE_Q4_0, GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K}) {
+    for (const std::string& name : kernel_names) check_type(type, name, Pooling::last);
+  }
+  for (const ggml_type type : {GGML_TYPE_Q5_0, GGML_TYPE_Q3_K, GGML_TYPE_IQ4_XS, GGML_TYPE_IQ3_S}) {
+    check_type(type, "ggml", Pooling::last);
+  }
+  for (const Pooling pooling : {Pooling::mean, Pooling::none, Pooling::cls})
+    check_type(GGML_TYPE_Q8_0, "auto", pooling);
+  std::printf("%d passed, %d failed\n", n_passed, n_failed);
+  return n_failed != 0;
+}
