@@ -46,7 +46,9 @@ const sources = (folder: string, ending: RegExp): string[] =>
 
 function importsOf(file: string): string[] {
   const text = readFileSync(join(root, file), 'utf8')
-  return [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1]!)
+  return [
+    ...text.matchAll(/^(?:import|export|\} from)\b[^'\n]*'([^']+)'|import\('([^']+)'\)/gm),
+  ].map((match) => (match[1] ?? match[2])!)
 }
 
 describe('lib', () => {

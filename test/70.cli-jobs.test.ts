@@ -157,10 +157,12 @@ describe('a job that is interrupted', () => {
     const output = join(folder, 'interrupted.npy')
     const { child, ended } = start(output)
     await rowsBeyond(output, 0)
+    child.kill('SIGSTOP')
     const second = await start(output).ended
     expect(second.stderr).toContain(`is being written by process ${child.pid}`)
     expect(second.code).toBe(2)
     child.kill('SIGINT')
+    child.kill('SIGCONT')
     const { code, stderr } = await ended
     expect(stderr).toMatch(
       /[\d,]+ rows are safe in .*interrupted\.npy\.partial; the same command goes on/,

@@ -27,8 +27,9 @@ export const embed: Command = {
   about: [
     'Each text gives one row, in input order. Without --output rows go to stdout as they are made.',
     'With --output they go to FILE.partial, with a checkpoint in FILE.progress; FILE appears when all are there. ' +
-      'Memory stays flat however long the input is. After Ctrl-C, a kill or a power cut the same command goes on ' +
-      'where it stopped: no row is lost, written twice or computed again.',
+      'Memory stays flat however long the input is (a .json array is read whole). After Ctrl-C, a kill or a power cut ' +
+      'the same command goes on where it stopped: no row is lost or written twice, and only rows after the last ' +
+      'checkpoint are computed again.',
     'jsonl and json hold {"index", "tokens", "vector"} for each text, "cut" with the number of tokens that ' +
       '--truncate end took away, and "error" in place of "vector" for a text that failed (exit code 1). npy is a ' +
       '(texts, dimensions) float32 array for numpy.load.',

@@ -67,8 +67,11 @@ export class OutputFile {
   ): Promise<OutputFile> {
     const partial = `${path}.partial`
     const { format, job, restart } = options
-    const found = restart ? undefined : await readCheckpoint(`${path}.progress`, job)
     const there = await stat(partial).catch(() => undefined)
+    const whole = await stat(path).catch(() => undefined)
+    let found = restart ? undefined : await readCheckpoint(`${path}.progress`, job)
+    // Someone took the finished file away before its progress was.
+    if (found?.complete && !there && whole?.size !== found.bytes) found = undefined
     if (found?.complete) {
       if (there) await rename(partial, path)
       await removeFile(`${path}.progress`)

@@ -1,13 +1,16 @@
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Embedder, inspect, type LoadOptions, Reranker, type ResolvedModel } from '../index.ts'
-import { type HandlerOptions, serve as listen, type ServeOptions } from '../server/index.ts'
+import {
+  type HandlerOptions,
+  isOpenTo,
+  serve as listen,
+  type ServeOptions,
+} from '../server/index.ts'
 import type { Arguments, Options } from './arguments.ts'
 import { type Command, remark, type Session } from './command.ts'
 import { findModel, load, loadOptions } from './load.ts'
 import { Misuse } from './misuse.ts'
-
-const { model: _, ...computing } = loadOptions
 
 const options: Options = {
   port: { value: 'N', short: 'p', help: 'default: 8080; 0 for any free one' },
@@ -36,7 +39,7 @@ const options: Options = {
   trace: { help: 'spans through @opentelemetry/api, if it is installed and set up' },
   'no-page': { help: 'no page at /' },
   'no-log': { help: 'no line for each request' },
-  ...computing,
+  ...loadOptions,
 }
 
 export const serve: Command = {
@@ -101,11 +104,19 @@ async function readSettings(args: Arguments): Promise<Omit<ServeOptions, 'models
     requests: args.integer('max-requests', 1),
     deadline: deadline === undefined ? undefined : Math.ceil(deadline * 1000),
   })
+  const host = args.text('host') ?? '127.0.0.1'
+  const keys = await readKeys(args.text('api-key-file'))
+  if (isOpenTo(host) && keys.length === 0 && !args.has('without-key')) {
+    throw new Misuse(
+      `Others can reach this server at ${host}: expected --api-key-file or QWEN3_EMBED_API_KEY, or --without-key to let everybody in`,
+    )
+  }
   const cors = args.text('cors')
   const prompts = args.text('prompts')
   return {
+    host,
+    keys,
     limits,
-    keys: await readKeys(args.text('api-key-file')),
     withoutKey: args.has('without-key'),
     autoTruncate: args.has('auto-truncate'),
     page: !args.has('no-page'),
@@ -113,7 +124,7 @@ async function readSettings(args: Arguments): Promise<Omit<ServeOptions, 'models
     ...(args.has('no-log') ? {} : { log }),
     ...(cors === undefined ? {} : { corsOrigins: cors === '*' ? '*' : cors.split(',') }),
     ...(prompts === undefined ? {} : { prompts: await readPrompts(prompts) }),
-    ...defined({ port: args.integer('port', 0, 65_535), host: args.text('host') }),
+    ...defined({ port: args.integer('port', 0, 65_535) }),
   }
 }
 
@@ -141,7 +152,8 @@ async function readPrompts(file: string): Promise<Record<string, string>> {
 async function loadModels(args: Arguments, session: Session) {
   const models: Record<string, Embedder | Reranker> = {}
   try {
-    for (const word of args.positionals.length > 0 ? args.positionals : [undefined]) {
+    const words = [args.text('model'), ...args.positionals].filter((word) => word !== undefined)
+    for (const word of words.length > 0 ? words : [undefined]) {
       const { name, model } = named(word)
       if (Object.hasOwn(models, name)) throw new Misuse(`Two models are named ${name}`)
       models[name] = await loadEither(await findModel(model, session), args, session)

@@ -175,6 +175,7 @@ void test_hyperparameters() {
   }
   INVALID(changed([](Builder& b) { b.erase("qwen3.attention.layer_norm_rms_epsilon"); }),
           "epsilon");
+  UNSUPPORTED(changed([](Builder& b) { b.boolean("qwen3.attention.causal", 0); }), "causal");
   INVALID(u32("expert_count", 8), "expert_count");
   INVALID(u32("expert_used_count", 2), "expert_used_count");
   INVALID(u32("expert_group_count", 1), "expert_group_count");

@@ -44,6 +44,21 @@ static void same_as_llama(ggml_type type, const char* kernels) {
   }
 }
 
+// The graph that GPUs run, on the CPU backend: whole, and cut in tiles.
+static void graph_agrees(ggml_type type, int tile) {
+  const Model model(model_file(type));
+  const std::vector<Sequence> sequences = random_sequences(1, 12, 60);
+  PackedOptions options;
+  const auto ours = model.packed(options);
+  options.portable_graph = true;
+  options.tile = tile;
+  const auto graph = model.packed(options);
+  for (const Pooling pooling : {Pooling::last, Pooling::mean, Pooling::cls, Pooling::none}) {
+    CHECK(worst_cosine(run(*graph, sequences, pooling), run(*ours, sequences, pooling)) >= 0.9999);
+  }
+  CHECK(graph->limits().kernels == "ggml");
+}
+
 static void ranks(Heads heads, ggml_type type, double tolerance) {
   const Model model(model_file(type, heads));
   const auto packed = model.packed();
@@ -123,6 +138,8 @@ int main() {
     // do not.
     ranks(heads, GGML_TYPE_F16, heads == Heads::tied ? 1e-2 : 2e-3);
   }
+  for (const int tile : {0, 1, 40, 128}) graph_agrees(GGML_TYPE_F16, tile);
+  graph_agrees(GGML_TYPE_Q8_0, 0);
   counts_what_it_shares();
   refuses_and_goes_on();
   std::printf("%d passed, %d failed\n", n_passed, n_failed);

@@ -1,0 +1,61 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+
+/** Every module that importing a file loads, and every package. */
+function loadedBy(entry: string): { files: string[]; packages: string[] } {
+  const files = new Set<string>()
+  const packages = new Set<string>()
+  const waiting = [join(root, entry)]
+  for (const file of waiting) {
+    if (files.has(relative(root, file))) continue
+    files.add(relative(root, file))
+    const text = readFileSync(file, 'utf8')
+    const names = text.matchAll(/(?:from|import|require)\s*\(?\s*['"]([^'"\n]+)['"]/g)
+    for (const [, name] of names) {
+      if (name!.startsWith('.')) waiting.push(resolve(dirname(file), name!))
+      else packages.add(name!)
+    }
+  }
+  return { files: [...files], packages: [...packages] }
+}
+
+describe('the main entry', () => {
+  const { files, packages } = loadedBy('dist/index.js')
+
+  it('loads no adapter, server or command', () => {
+    expect(files.length).toBeGreaterThan(10)
+    expect(files.filter((file) => /integrations|server|cli/.test(file))).toEqual([])
+  })
+
+  it("loads no package but Node's own and the loader", () => {
+    const others = packages.filter((name) => !name.startsWith('node:'))
+    expect(others.sort()).toEqual(['#root', 'node-gyp-build'])
+  })
+})
+
+describe('each adapter', () => {
+  const names = readdirSync(join(root, 'lib/integrations'))
+
+  it.each(names)('%s is read in a minute', (name) => {
+    const lines = readFileSync(join(root, 'lib/integrations', name), 'utf8').split('\n')
+    expect(lines.length).toBeLessThanOrEqual(150)
+  })
+
+  it.each(['ai', 'chroma', 'lancedb', 'langchain', 'mastra', 'mcp'])(
+    '%s loads its own library, an optional peer, and nothing else',
+    (name) => {
+      expect(packageJson.exports[`./${name}`].default).toBe(`./dist/integrations/${name}.js`)
+      const { packages } = loadedBy(`dist/integrations/${name}.js`)
+      for (const loaded of packages) {
+        if (loaded.startsWith('node:') || /^(#root|node-gyp-build)$/.test(loaded)) continue
+        const [peer] = /^(@[^/]+\/)?[^/]+/.exec(loaded)!
+        expect(packageJson.peerDependenciesMeta[peer]).toEqual({ optional: true })
+      }
+    },
+  )
+})
