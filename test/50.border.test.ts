@@ -46,9 +46,10 @@ const sources = (folder: string, ending: RegExp): string[] =>
 
 function importsOf(file: string): string[] {
   const text = readFileSync(join(root, file), 'utf8')
-  return [
-    ...text.matchAll(/^(?:import|export|\} from)\b[^'\n]*'([^']+)'|import\('([^']+)'\)/gm),
-  ].map((match) => (match[1] ?? match[2])!)
+  const statements = text.matchAll(
+    /^(?:import|export)\s[^;'"()]*?\sfrom\s+'([^']+)'|^import\s+'([^']+)'|\bimport\(\s*'([^']+)'\s*\)/gm,
+  )
+  return [...statements].map((match) => (match[1] ?? match[2] ?? match[3])!)
 }
 
 describe('lib', () => {

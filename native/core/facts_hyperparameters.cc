@@ -147,7 +147,11 @@ void check_rest(Checks& checks, const std::string& prefix) {
   }
   checks.count(prefix + "embedding_length_out", facts.n_embd, facts.n_embd);
   checks.count(prefix + "vocab_size", 0, UINT32_MAX);
-  checks.flag(prefix + "attention.causal");
+  if (!checks.flag(prefix + "attention.causal").value_or(true) && facts.is_qwen3) {
+    checks.fatal(Code::model_unsupported,
+                 "Expected a Qwen3 file with causal attention but attention.causal is false",
+                 "Use a file converted from the published weights.");
+  }
 
   if (facts.architecture == "gemma-embedding") {
     checks.need_count(prefix + "attention.sliding_window", 1, 1 << 24);

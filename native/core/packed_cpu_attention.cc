@@ -12,26 +12,22 @@ std::vector<PackedCpu::Question> PackedCpu::ask(const Trie& trie, const Tile& ti
       static_cast<int32_t>(kernels::attention_queries(facts_.n_head / facts_.n_head_kv));
   std::vector<Question> questions;
   spans_.clear();
-  auto run =
-      static_cast<int32_t>(std::upper_bound(trie.runs.begin(), trie.runs.end(), tile.row(0),
-                                            [](int32_t row, const Run& r) { return row < r.row; }) -
-                           trie.runs.begin()) -
-      1;
+  int32_t i_run = trie.run_of(tile.row(0));
   for (int32_t i = 0; i < tile.n;) {
-    while (tile.row(i) >=
-           trie.runs[static_cast<size_t>(run)].row + trie.runs[static_cast<size_t>(run)].n_tokens)
-      ++run;
-    const Run& r = trie.runs[static_cast<size_t>(run)];
+    const int32_t row = tile.row(i);
+    auto end_of = [&](int32_t j) {
+      const Run& run = trie.runs[static_cast<size_t>(j)];
+      return run.row + run.n_tokens;
+    };
+    while (row >= end_of(i_run)) ++i_run;
     int32_t n = 1;
-    while (n < most && i + n < tile.n && tile.row(i + n) == tile.row(i) + n &&
-           tile.row(i + n) < r.row + r.n_tokens)
-      ++n;
+    while (n < most && i + n < tile.n && tile.row(i + n) == row + n && row + n < end_of(i_run)) ++n;
     Question question;
-    question.position = r.position + tile.row(i) - r.row;
+    question.position = trie.positions[static_cast<size_t>(row)];
     question.first = i;
     question.n = n;
     question.spans_begin = static_cast<int32_t>(spans_.size());
-    const std::vector<Span> chain = trie.chain(run, question.position + n);
+    const std::vector<Span> chain = trie.chain(i_run, question.position + n);
     spans_.insert(spans_.end(), chain.begin(), chain.end());
     question.spans_end = static_cast<int32_t>(spans_.size());
     questions.push_back(question);

@@ -258,7 +258,7 @@ ggml_tensor* PackedGraph::answer(Draft& draft, const Layer& layer, ggml_tensor* 
       heads(draft, ggml_mul_mat(context, layer.wq, normed), facts_.n_head, layer.q_norm, positions);
   q = ggml_permute(context, q, 0, 2, 1, 3);                         // (head_dim, n, n_head)
   ggml_tensor* scores = ggml_mul_mat(context, by_head(seen.k), q);  // (n_seen, n, n_head)
-  ggml_mul_mat_set_prec(scores, GGML_PREC_F32);
+  ggml_prec_set_acc(scores, GGML_PREC_F32);
   scores = ggml_soft_max_ext(context, scores, mask, 1.0f / std::sqrt(static_cast<float>(dim)), 0);
   ggml_tensor* v = ggml_cont(
       context, ggml_transpose(context, by_head(seen.v)));  // (n_seen, head_dim, n_head_kv)

@@ -17,7 +17,9 @@ RowFormat row_format(WeightType type) {
 
 const Kernels kAvx2 = {"avx2",       row_format, avx2_matmul, store_row, rms_norm,
                        rms_norm_row, swiglu_row, norm_rope,   attention};
+#ifdef QWEN3_KERNELS_AVXVNNI
 const Kernels kAvx2Vnni = {"avx2-vnni",  row_format, avx2_vnni_matmul, store_row, rms_norm,
                            rms_norm_row, swiglu_row, norm_rope,        attention};
+#endif
 
 }  // namespace qwen3_embed::kernels

@@ -123,9 +123,9 @@ void finish(const Tile& t, int r, int output, __m256 sum) {
   _mm256_maskstore_ps(t.out + r * t.out_stride + output, mask, sum);
 }
 
-// Rows [first, first + MR) of the tile by outputs [output, output + 8 NV).
+// The tile's MR rows by outputs [output, output + 8 NV).
 template <class Unit, int MR, int NV>
-void part_q8(const Tile& t, int first, int output, int64_t fetch_step) {
+void part_q8(const Tile& t, int output, int64_t fetch_step) {
   using Type = Decode<Unit>;
   constexpr int kGroups = 8 / Type::kParts;
   const auto* rows = static_cast<const RowBlockQ8*>(t.rows);
@@ -153,19 +153,19 @@ void part_q8(const Tile& t, int first, int output, int64_t fetch_step) {
           for (int v = 0; v < NV; v++)
             w[v] = Dot<Type::kBits>::prepare(Type::codes(*unit, b, g, half + v));
           for (int r = 0; r < MR; r++) {
-            const __m256i a = broadcast_codes(rows->codes[first + r] + g * 4);
+            const __m256i a = broadcast_codes(rows->codes[r] + g * 4);
             for (int v = 0; v < NV; v++) Dot<Type::kBits>::step(acc[r][v], w[v], a, i);
           }
         }
         __m256 scale[NV];
         for (int v = 0; v < NV; v++) scale[v] = Type::scale(*unit, b, part, half + v);
         for (int r = 0; r < MR; r++) {
-          const __m256 d = _mm256_set1_ps(rows->d[first + r]);
+          const __m256 d = _mm256_set1_ps(rows->d[r]);
           // -128 Σ codes, brought down to this type's offset: exact, since 128 divides it.
           const int32_t* start = Type::kParts == 1 ? rows->start : rows->start_half[part];
           const __m256i offset = Type::kMins || !Dot<Type::kBits>::kUnsigned
                                      ? _mm256_setzero_si256()
-                                     : _mm256_set1_epi32(start[first + r] >> (8 - Type::kBits));
+                                     : _mm256_set1_epi32(start[r] >> (8 - Type::kBits));
           for (int v = 0; v < NV; v++) {
             const __m256i sum = _mm256_add_epi32(Dot<Type::kBits>::total(acc[r][v]), offset);
             sums[r][v] =
@@ -177,13 +177,13 @@ void part_q8(const Tile& t, int first, int output, int64_t fetch_step) {
         for (int v = 0; v < NV; v++) {
           const __m256 min = Type::min(*unit, b, half + v);
           for (int r = 0; r < MR; r++)
-            sums[r][v] = _mm256_fnmadd_ps(min, _mm256_set1_ps(rows->sum[first + r]), sums[r][v]);
+            sums[r][v] = _mm256_fnmadd_ps(min, _mm256_set1_ps(rows->sum[r]), sums[r][v]);
         }
       }
     }
   }
   for (int r = 0; r < MR; r++)
-    for (int v = 0; v < NV; v++) finish(t, first + r, output + v * 8, sums[r][v]);
+    for (int v = 0; v < NV; v++) finish(t, r, output + v * 8, sums[r][v]);
 }
 
 // ---- float weights: one multiply-add per value of k, in order ----
@@ -214,84 +214,47 @@ struct Widen<PackedBf16> {
 };
 
 template <class Unit, int MR, int NV>
-void part_f32(const Tile& t, int first, int output, int64_t fetch_step) {
+void part_f32(const Tile& t, int output) {
   const auto* rows = static_cast<const RowBlockF32*>(t.rows);
   const auto* unit = reinterpret_cast<const Unit*>(
       static_cast<const char*>(t.panel) + static_cast<size_t>(output / kPanel) * t.panel_bytes);
-  const char* fetch = t.fetch;
   __m256 sums[MR][NV];
   for (int r = 0; r < MR; r++)
     for (int v = 0; v < NV; v++) sums[r][v] = _mm256_setzero_ps();
   for (int64_t block = 0; block < t.n_blocks; block++, rows++, unit++) {
-    for (int64_t i = 0; i < fetch_step; i++, fetch += 64) prefetch(fetch);
 #pragma GCC unroll 4
     for (int k = 0; k < kBlock; k++) {
       __m256 w[NV];
       for (int v = 0; v < NV; v++) w[v] = Widen<Unit>::values(*unit, k, v);
       for (int r = 0; r < MR; r++) {
-        const __m256 a = _mm256_set1_ps(rows->values[first + r][k]);
+        const __m256 a = _mm256_set1_ps(rows->values[r][k]);
         for (int v = 0; v < NV; v++) sums[r][v] = _mm256_fmadd_ps(w[v], a, sums[r][v]);
       }
     }
   }
   for (int r = 0; r < MR; r++)
-    for (int v = 0; v < NV; v++) finish(t, first + r, output + v * 8, sums[r][v]);
+    for (int v = 0; v < NV; v++) finish(t, r, output + v * 8, sums[r][v]);
 }
 
 // The tile, cut so that its sums stay in 16 registers. The next panels are fetched by the first
 // part only.
 template <class Unit>
 void tile_q8(const Tile& t) {
-  for (int output = 0; output < t.n_outputs; output += t.n_rows <= 3 ? 16 : 8) {
-    const int64_t fetch = output == 0 ? t.fetch_step : 0;
-    switch (t.n_rows) {
-      case 1:
-        part_q8<Unit, 1, 2>(t, 0, output, fetch);
-        break;
-      case 2:
-        part_q8<Unit, 2, 2>(t, 0, output, fetch);
-        break;
-      case 3:
-        part_q8<Unit, 3, 2>(t, 0, output, fetch);
-        break;
-      case 4:
-        part_q8<Unit, 4, 1>(t, 0, output, fetch);
-        break;
-      case 5:
-        part_q8<Unit, 5, 1>(t, 0, output, fetch);
-        break;
-      default:
-        part_q8<Unit, 6, 1>(t, 0, output, fetch);
-        break;
-    }
-  }
+  using Part = void(const Tile& tile, int output, int64_t fetch_step);
+  constexpr Part* kParts[kRowGroup] = {part_q8<Unit, 1, 2>, part_q8<Unit, 2, 2>,
+                                       part_q8<Unit, 3, 2>, part_q8<Unit, 4, 1>,
+                                       part_q8<Unit, 5, 1>, part_q8<Unit, 6, 1>};
+  for (int output = 0; output < t.n_outputs; output += t.n_rows <= 3 ? 16 : 8)
+    kParts[t.n_rows - 1](t, output, output == 0 ? t.fetch_step : 0);
 }
 
 template <class Unit>
 void tile_f32(const Tile& t) {
-  for (int output = 0; output < t.n_outputs; output += 16) {
-    const int64_t fetch = output == 0 ? t.fetch_step : 0;
-    switch (t.n_rows) {
-      case 1:
-        part_f32<Unit, 1, 2>(t, 0, output, fetch);
-        break;
-      case 2:
-        part_f32<Unit, 2, 2>(t, 0, output, fetch);
-        break;
-      case 3:
-        part_f32<Unit, 3, 2>(t, 0, output, fetch);
-        break;
-      case 4:
-        part_f32<Unit, 4, 2>(t, 0, output, fetch);
-        break;
-      case 5:
-        part_f32<Unit, 5, 2>(t, 0, output, fetch);
-        break;
-      default:
-        part_f32<Unit, 6, 2>(t, 0, output, fetch);
-        break;
-    }
-  }
+  using Part = void(const Tile& tile, int output);
+  constexpr Part* kParts[kRowGroup] = {part_f32<Unit, 1, 2>, part_f32<Unit, 2, 2>,
+                                       part_f32<Unit, 3, 2>, part_f32<Unit, 4, 2>,
+                                       part_f32<Unit, 5, 2>, part_f32<Unit, 6, 2>};
+  for (int output = 0; output < t.n_outputs; output += 16) kParts[t.n_rows - 1](t, output);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "matmul.inc.h"
+#include "avx512_tile.inc.h"
 #include "sets.h"
 
 namespace qwen3_embed::kernels {
@@ -106,20 +106,6 @@ __m512i broadcast_codes(const int8_t* p) {
   return _mm512_set1_epi32(four);
 }
 
-template <int MR, int NC>
-void finish(const Tile& t, __m512 (&sums)[MR][NC]) {
-  for (int c = 0; c < NC; c++) {
-    const int n = t.n_outputs - c * 16;
-    const auto mask = static_cast<__mmask16>(n >= 16 ? 0xffff : (1 << n) - 1);
-    for (int r = 0; r < MR; r++) {
-      __m512 sum = sums[r][c];
-      if (t.add)
-        sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, t.add + r * t.add_stride + c * 16));
-      _mm512_mask_storeu_ps(t.out + r * t.out_stride + c * 16, mask, sum);
-    }
-  }
-}
-
 template <class Unit, int MR, int NC>
 void tile_q8(const Tile& t) {
   using Type = Decode<Unit>;
@@ -139,6 +125,10 @@ void tile_q8(const Tile& t) {
     for (int b = 0; b < n; b++, rows++) {
       const Unit* units[2] = {unit, second};
       for (int64_t i = 0; i < t.fetch_step; i++, fetch += 64) prefetch(fetch);
+      // Many rows do not stay in the first-level cache from one pair of panels to the next.
+      if constexpr (MR == kRowGroup)
+        for (size_t i = 0; i < sizeof *rows; i += 64)
+          _mm_prefetch(reinterpret_cast<const char*>(rows + 4) + i, _MM_HINT_T0);
 #pragma GCC unroll 2
       for (int part = 0; part < Type::kParts; part++) {
         __m512i acc[MR][NC];
@@ -201,64 +191,49 @@ struct Widen<PackedBf16> {
 };
 
 template <class Unit, int MR, int NC>
+void step_f32(const Unit* const (&units)[2], const RowBlockF32& rows, int k,
+              __m512 (&sums)[MR][NC]) {
+  __m512 w[NC];
+  for (int c = 0; c < NC; c++) w[c] = Widen<Unit>::values(*units[c], k);
+  for (int r = 0; r < MR; r++)
+    for (int c = 0; c < NC; c++)
+      sums[r][c] = _mm512_fmadd_ps(w[c], _mm512_set1_ps(rows.values[r][k]), sums[r][c]);
+}
+
+template <class Unit, int MR, int NC>
 void tile_f32(const Tile& t) {
   const auto* rows = static_cast<const RowBlockF32*>(t.rows);
   const auto* unit = static_cast<const Unit*>(t.panel);
   const auto* second =
       reinterpret_cast<const Unit*>(static_cast<const char*>(t.panel) + t.panel_bytes);
-  const char* fetch = t.fetch;
-  __m512 sums[MR][NC];
+  __m512 even[MR][NC], odd[MR][NC];
   for (int r = 0; r < MR; r++)
-    for (int c = 0; c < NC; c++) sums[r][c] = _mm512_setzero_ps();
+    for (int c = 0; c < NC; c++) even[r][c] = odd[r][c] = _mm512_setzero_ps();
   for (int64_t block = 0; block < t.n_blocks; block++, rows++, unit++, second++) {
     const Unit* units[2] = {unit, second};
-    for (int64_t i = 0; i < t.fetch_step; i++, fetch += 64) prefetch(fetch);
-#pragma GCC unroll 4
-    for (int k = 0; k < kBlock; k++) {
-      __m512 w[NC];
-      for (int c = 0; c < NC; c++) w[c] = Widen<Unit>::values(*units[c], k);
-      for (int r = 0; r < MR; r++)
-        for (int c = 0; c < NC; c++)
-          sums[r][c] = _mm512_fmadd_ps(w[c], _mm512_set1_ps(rows->values[r][k]), sums[r][c]);
+#pragma GCC unroll 2
+    for (int k = 0; k < kBlock; k += 2) {
+      step_f32(units, *rows, k, even);
+      step_f32(units, *rows, k + 1, odd);
     }
   }
-  finish(t, sums);
+  finish(t, even, odd);
 }
 
 template <class Unit, int NC>
 void run_q8(const Tile& t) {
-  switch (t.n_rows) {
-    case 1:
-      return tile_q8<Unit, 1, NC>(t);
-    case 2:
-      return tile_q8<Unit, 2, NC>(t);
-    case 3:
-      return tile_q8<Unit, 3, NC>(t);
-    case 4:
-      return tile_q8<Unit, 4, NC>(t);
-    case 5:
-      return tile_q8<Unit, 5, NC>(t);
-    default:
-      return tile_q8<Unit, 6, NC>(t);
-  }
+  constexpr RunTile* kRuns[kRowGroup] = {tile_q8<Unit, 1, NC>, tile_q8<Unit, 2, NC>,
+                                         tile_q8<Unit, 3, NC>, tile_q8<Unit, 4, NC>,
+                                         tile_q8<Unit, 5, NC>, tile_q8<Unit, 6, NC>};
+  kRuns[t.n_rows - 1](t);
 }
 
 template <class Unit, int NC>
 void run_f32(const Tile& t) {
-  switch (t.n_rows) {
-    case 1:
-      return tile_f32<Unit, 1, NC>(t);
-    case 2:
-      return tile_f32<Unit, 2, NC>(t);
-    case 3:
-      return tile_f32<Unit, 3, NC>(t);
-    case 4:
-      return tile_f32<Unit, 4, NC>(t);
-    case 5:
-      return tile_f32<Unit, 5, NC>(t);
-    default:
-      return tile_f32<Unit, 6, NC>(t);
-  }
+  constexpr RunTile* kRuns[kRowGroup] = {tile_f32<Unit, 1, NC>, tile_f32<Unit, 2, NC>,
+                                         tile_f32<Unit, 3, NC>, tile_f32<Unit, 4, NC>,
+                                         tile_f32<Unit, 5, NC>, tile_f32<Unit, 6, NC>};
+  kRuns[t.n_rows - 1](t);
 }
 
 }  // namespace

@@ -17,7 +17,9 @@ const Kernels* available(int index) {
 #ifdef QWEN3_KERNELS_X86
   if (cpu().avx512_bf16) sets[n++] = &kAvx512Bf16;
   if (cpu().avx512_vnni) sets[n++] = &kAvx512Vnni;
+#ifdef QWEN3_KERNELS_AVXVNNI
   if (cpu().avx_vnni) sets[n++] = &kAvx2Vnni;
+#endif
   if (cpu().avx2) sets[n++] = &kAvx2;
 #endif
   sets[n++] = &kPortable;

@@ -5,7 +5,9 @@
 //  there are, whatever
 //    (ith, nth) it was computed by and however a sequence was cut into runs or query tiles.
 //  * No threads, no allocation, no exceptions, no state: the caller hands out work and memory.
-//  * A NaN or infinity in a row makes that row's results non-finite, and no other row's.
+//  * A NaN or infinity in a row makes that row's results non-finite, and no other row's; in
+//  attention, those of tokens of its
+//    own sequence, never of another.
 //
 // Only declarations and plain structs stand here: an inline function compiled for AVX-512 could be
 // the one the linker keeps for everybody.

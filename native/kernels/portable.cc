@@ -87,8 +87,8 @@ void tile_q8(const Tile& t) {
     float sums[kRowGroup] = {};
     for (int64_t block = 0; block < t.n_blocks; block++) {
       Block weights;
-      decode(units[block / Unit::kBlocks], static_cast<int>(block % Unit::kBlocks), o % kPanel,
-             weights);
+      decode(units[block / Unit::kBlocks], static_cast<int>(block % Unit::kBlocks),
+             static_cast<int>(o % kPanel), weights);
       for (int r = 0; r < t.n_rows; r++) {
         int32_t halves[2] = {0, 0};
         for (int i = 0; i < 32; i++) halves[i / 16] += weights.codes[i] * rows[block].codes[r][i];
@@ -125,7 +125,7 @@ void tile_f32(const Tile& t) {
     float sums[kRowGroup] = {};
     for (int64_t block = 0; block < t.n_blocks; block++)
       for (int k = 0; k < kBlock; k++) {
-        const float w = value(units[block], k, o % kPanel);
+        const float w = value(units[block], k, static_cast<int>(o % kPanel));
         for (int r = 0; r < t.n_rows; r++) sums[r] += w * rows[block].values[r][k];
       }
     for (int r = 0; r < t.n_rows; r++)

@@ -8,16 +8,18 @@ namespace qwen3_embed::kernels {
 extern const Kernels kPortable;
 #ifdef QWEN3_KERNELS_X86
 extern const Kernels kAvx2;
-extern const Kernels kAvx2Vnni;
 extern const Kernels kAvx512Vnni;
 extern const Kernels kAvx512Bf16;
 
 using Matmul = void(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
                     const float* add, int64_t add_stride, int ith, int nth);
 Matmul avx2_matmul;
-Matmul avx2_vnni_matmul;
 Matmul avx512_matmul;
 Matmul avx512_bf16_matmul;
+#endif
+#ifdef QWEN3_KERNELS_AVXVNNI
+extern const Kernels kAvx2Vnni;
+Matmul avx2_vnni_matmul;
 #endif
 
 }  // namespace qwen3_embed::kernels

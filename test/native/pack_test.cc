@@ -8,15 +8,10 @@
 #include <random>
 #include <set>
 
+#include "check.h"
 #include "core/trie.h"
 
 using namespace qwen3_embed;
-
-static int n_passed = 0, n_failed = 0;
-#define CHECK(condition)  \
-  ((condition)            \
-       ? void(++n_passed) \
-       : void((++n_failed, std::printf("%s:%d: expected %s\n", __FILE__, __LINE__, #condition))))
 
 using Indices = std::vector<size_t>;
 
@@ -166,6 +161,5 @@ int main() {
   properties();
   every_sequence_runs();
   speed();
-  std::printf("%d passed, %d failed\n", n_passed, n_failed);
-  return n_failed != 0;
+  return check::finish();
 }

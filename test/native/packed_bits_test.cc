@@ -3,17 +3,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "check.h"
 #include "core/packed.h"
 #include "kernels/kernels.h"
 #include "packed_model.h"
 
 using namespace qwen3_embed;
-
-static int n_passed = 0, n_failed = 0;
-#define CHECK(condition)  \
-  ((condition)            \
-       ? void(++n_passed) \
-       : void((++n_failed, std::printf("%s:%d: expected %s\n", __FILE__, __LINE__, #condition))))
 
 static bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
@@ -36,7 +31,7 @@ static int n_different(Forward& forward, const std::vector<Sequence>& sequences,
 
 static void check_type(ggml_type type, const std::string& kernels, Pooling pooling) {
   const Model model(model_file(type));
-  const std::vector<Sequence> sequences = random_sequences(11, 16, 40);
+  const std::vector<Sequence> sequences = random_sequences(11, 14, 30);
   std::vector<size_t> order(sequences.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
 
@@ -52,14 +47,17 @@ static void check_type(ggml_type type, const std::string& kernels, Pooling pooli
     size_t at_once;
   };
   std::mt19937 random(3);
-  for (const Setting& setting : {Setting{1, 0, 16}, Setting{2, 13, 16}, Setting{3, 64, 5}, Setting{8, 1, 2}}) {
+  for (const Setting& setting :
+       {Setting{1, 0, 16}, Setting{2, 13, 16}, Setting{3, 64, 5}, Setting{8, 1, 2}}) {
     options.n_threads = setting.n_threads;
     options.tile = setting.tile;
     std::shuffle(order.begin(), order.end(), random);
-    const int n = n_different(*model.packed(options), sequences, alone, order, setting.at_once, pooling);
+    const int n =
+        n_different(*model.packed(options), sequences, alone, order, setting.at_once, pooling);
     if (n > 0) {
-      std::printf("%s, kernels %s, %d threads, tile %d, %zu at once: %d rows differ\n", ggml_type_name(type),
-                  kernels.c_str(), setting.n_threads, setting.tile, setting.at_once, n);
+      std::printf("%s, kernels %s, %d threads, tile %d, %zu at once: %d rows differ\n",
+                  ggml_type_name(type), kernels.c_str(), setting.n_threads, setting.tile,
+                  setting.at_once, n);
     }
     CHECK(n == 0);
   }
@@ -84,13 +82,16 @@ int main() {
     kernel_names.push_back(kernels::available(i)->name);
   for (const ggml_type type : {GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q8_0,
                                GGML_TYPE_Q4_0, GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K}) {
-    for (const std::string& name : kernel_names) check_type(type, name, Pooling::last);
+    for (const std::string& name : kernel_names) {
+      // All sets share their row functions; the slow ones have their own test for every type.
+      const bool slow = name == "portable" && type != GGML_TYPE_Q8_0 && type != GGML_TYPE_Q4_K;
+      if (!slow) check_type(type, name, Pooling::last);
+    }
   }
   for (const ggml_type type : {GGML_TYPE_Q5_0, GGML_TYPE_Q3_K, GGML_TYPE_IQ4_XS, GGML_TYPE_IQ3_S}) {
     check_type(type, "ggml", Pooling::last);
   }
   for (const Pooling pooling : {Pooling::mean, Pooling::none, Pooling::cls})
     check_type(GGML_TYPE_Q8_0, "auto", pooling);
-  std::printf("%d passed, %d failed\n", n_passed, n_failed);
-  return n_failed != 0;
+  return check::finish();
 }

@@ -3,15 +3,10 @@
 
 #include <algorithm>
 
+#include "check.h"
 #include "packed_model.h"
 
 using namespace qwen3_embed;
-
-static int n_passed = 0, n_failed = 0;
-#define CHECK(condition)  \
-  ((condition)            \
-       ? void(++n_passed) \
-       : void((++n_failed, std::printf("%s:%d: expected %s\n", __FILE__, __LINE__, #condition))))
 
 constexpr ggml_type kTypes[] = {GGML_TYPE_F32,  GGML_TYPE_F16,  GGML_TYPE_BF16, GGML_TYPE_Q8_0,
                                 GGML_TYPE_Q4_0, GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K};
@@ -142,6 +137,5 @@ int main() {
   graph_agrees(GGML_TYPE_Q8_0, 0);
   counts_what_it_shares();
   refuses_and_goes_on();
-  std::printf("%d passed, %d failed\n", n_passed, n_failed);
-  return n_failed != 0;
+  return check::finish();
 }

@@ -8,13 +8,9 @@
 #include <random>
 #include <set>
 
-using namespace qwen3_embed;
+#include "check.h"
 
-static int n_passed = 0, n_failed = 0;
-#define CHECK(condition)  \
-  ((condition)            \
-       ? void(++n_passed) \
-       : void((++n_failed, std::printf("%s:%d: expected %s\n", __FILE__, __LINE__, #condition))))
+using namespace qwen3_embed;
 
 using Ids = std::vector<Token>;
 
@@ -155,6 +151,5 @@ int main() {
     comb.back().ids.push_back(1000 + n);
   }
   check_against_definition(comb);
-  std::printf("%d passed, %d failed\n", n_passed, n_failed);
-  return n_failed != 0;
+  return check::finish();
 }
