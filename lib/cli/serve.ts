@@ -28,7 +28,7 @@ const options: Options = {
     help: 'texts that may wait for each model; more get 429. Default: 16384',
   },
   'max-batch': { value: 'N', help: 'texts of one request; default: 2048' },
-  'max-request-tokens': { value: 'N', help: 'tokens of one request; default: 300000' },
+  'max-request-tokens': { value: 'N', help: 'tokens of one request; default: 1000000' },
   'max-body': { value: 'BYTES', help: 'body of one request; default: 8388608' },
   'max-requests': { value: 'N', help: 'requests at one time; more get 429. Default: 512' },
   deadline: { value: 'SECONDS', help: 'longest time for one request; default: 600' },

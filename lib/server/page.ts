@@ -1,0 +1,49 @@
+// The page at `/`: three files, one answer, nothing fetched from elsewhere.
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from '#root'
+import type { Answer } from './exchange.ts'
+
+let made: Answer | undefined
+
+export function page(): Answer {
+  made ??= make()
+  return { ...made, headers: { ...made.headers } }
+}
+
+function make(): Answer {
+  const [html, style, script] = ['page.html', 'page.css', 'page.js'].map((name) =>
+    readFileSync(join(root, 'lib', 'server', 'page', name), 'utf8'),
+  ) as [string, string, string]
+  const whole = html
+    .replace('<link rel="stylesheet" href="page.css" />', () => `<style>${style}</style>`)
+    .replace('<script type="module" src="page.js"></script>', () => {
+      return `<script type="module">${script}</script>`
+    })
+  const policy = [
+    "default-src 'none'",
+    `style-src '${hash(style)}'`,
+    `script-src '${hash(script)}'`,
+    "connect-src 'self'",
+    'img-src data:',
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ]
+  return {
+    status: 200,
+    headers: {
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': policy.join('; '),
+      'referrer-policy': 'no-referrer',
+      'x-content-type-options': 'nosniff',
+      'cache-control': 'no-cache',
+    },
+    body: whole,
+  }
+}
+
+function hash(text: string): string {
+  return `sha256-${createHash('sha256').update(text).digest('base64')}`
+}

@@ -1,0 +1,93 @@
+// A node:http server around the handler: where it listens, how long it waits, how it stops.
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createHandler } from './handler.ts'
+import type { HandlerOptions } from './options.ts'
+
+export interface ServeOptions extends HandlerOptions {
+  /** @default 8080; 0 for any free one */
+  port?: number
+  /** Any other than this machine's own needs `keys`, or `withoutKey`. @default '127.0.0.1' */
+  host?: string
+  /** Everybody who reaches this server may use it. @default false */
+  withoutKey?: boolean
+}
+
+export interface RunningServer {
+  /** `http://127.0.0.1:8080` */
+  readonly url: string
+  readonly port: number
+  readonly server: Server
+  /**
+   * Takes no more requests, lets those that run be answered, and closes. After `patience` milliseconds it hangs up on
+   * those that are left. The models stay loaded.
+   */
+  close(options?: { patience?: number }): Promise<void>
+}
+
+const loopback = ['127.0.0.1', '::1', 'localhost']
+
+/** Whether other machines can reach what listens there. */
+export function isOpenTo(host: string): boolean {
+  return !loopback.includes(host)
+}
+
+/**
+ * Serves models over HTTP.
+ *
+ * @throws TypeError, RangeError for options that make no sense, such as an open address without a key; the system's
+ * error where it cannot listen.
+ */
+export async function serve(options: ServeOptions): Promise<RunningServer> {
+  const { port = 8080, host = '127.0.0.1', withoutKey = false, ...rest } = options
+  const isLocal = !isOpenTo(host)
+  const isLocked = (rest.keys?.length ?? 0) > 0
+  if (!isLocal && !isLocked && !withoutKey) {
+    throw new TypeError(
+      `Expected an API key for listening on ${host}, where others can reach this server. Give keys, or listen on 127.0.0.1, or say withoutKey: true.`,
+    )
+  }
+  const hosts = isLocal && !isLocked ? ['127.0.0.1', '[::1]', 'localhost'] : undefined
+  const handler = createHandler({ ...(hosts ? { hosts } : {}), ...rest })
+  const server = createServer(patience, handler.node)
+  server.maxConnections = 4096
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  const bound = (server.address() as AddressInfo).port
+  let closing: Promise<void> | undefined
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    port: bound,
+    server,
+    close({ patience = 30_000 } = {}) {
+      closing ??= stop(server, handler.close(), patience)
+      return closing
+    },
+  }
+}
+
+/** Milliseconds, against clients that send a byte now and then to hold a connection. */
+const patience = {
+  headersTimeout: 10_000,
+  requestTimeout: 60_000,
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 2_000,
+  maxHeaderSize: 16_384,
+}
+
+async function stop(server: Server, answered: Promise<void>, patience: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  const timer = setTimeout(() => server.closeAllConnections(), patience)
+  await answered
+  // Connections whose last answer has just been sent are idle now.
+  const idle = setInterval(() => server.closeIdleConnections(), 50)
+  await closed
+  clearInterval(idle)
+  clearTimeout(timer)
+}
