@@ -68,7 +68,7 @@ const floats = (vector: number[] | string) =>
 const dot = (a: number[], b: number[]) => a.reduce((sum, x, i) => sum + x * b[i]!, 0)
 
 let embedder: Embedder
-let port = Number(process.env['CHROMA_PORT'])
+let port = Number(process.env.CHROMA_PORT)
 beforeAll(async () => {
   embedder = await Embedder.load('mini')
   if (port) return

@@ -6,18 +6,25 @@ import { connect, Index, type Table, type VectorQuery } from '@lancedb/lancedb'
 import { getRegistry, LanceSchema } from '@lancedb/lancedb/embedding'
 import { Int32 } from 'apache-arrow'
 import { Embedder, Reranker } from 'qwen3-embed'
-import { closeModels, type Qwen3EmbeddingFunction, Qwen3Reranker } from 'qwen3-embed/lancedb'
+import {
+  closeModels,
+  type Qwen3EmbeddingFunction,
+  type Qwen3FunctionOptions,
+  Qwen3Reranker,
+} from 'qwen3-embed/lancedb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fixture } from './fixtures/models.ts'
 import { documents } from './fixtures/sentences.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'qwen3-embed-lancedb-'))
 const rows = documents.map((text, id) => ({ id, text }))
-const create = (options: object) =>
-  getRegistry().get<Qwen3EmbeddingFunction>('qwen3')!.create(options)
+const create = (options: Partial<Qwen3FunctionOptions>) =>
+  getRegistry()
+    .get<Qwen3EmbeddingFunction>('qwen3')!
+    .create(options as Qwen3FunctionOptions)
 
-async function newTable(name: string, options: object): Promise<Table> {
-  const qwen3 = await create(options)
+async function newTable(name: string, options: Qwen3FunctionOptions): Promise<Table> {
+  const qwen3 = await create(options as Qwen3FunctionOptions)
   const schema = LanceSchema({
     id: new Int32(),
     text: qwen3.sourceField(),

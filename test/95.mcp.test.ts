@@ -15,6 +15,7 @@ const root = mkdtempSync(join(tmpdir(), 'qwen3-embed-mcp-'))
 const transport = new StdioClientTransport({
   command: process.execPath,
   args: [command, 'mcp', '--quiet', '--root', root, '--reranker', fixture('rerank')],
+  stderr: 'ignore',
 })
 const client = new Client({ name: 'test', version: '1.0.0' })
 

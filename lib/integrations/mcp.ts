@@ -1,0 +1,149 @@
+import { createRequire } from 'node:module'
+import { fromJsonSchema, McpServer, type ServerContext } from '@modelcontextprotocol/server'
+import { type StdioServerHandle, serveStdio } from '@modelcontextprotocol/server/stdio'
+import { type Embedder, type LoadOptions, Reranker, similarity } from '../index.ts'
+import { KnownVectors } from './known-vectors.ts'
+import { type Given, LazyModels, sharedEmbedders } from './model.ts'
+import { passagesOf } from './passages.ts'
+
+export interface McpOptions {
+  /** @default 'mini' */
+  embedder?: Given<Embedder>
+  /** Without one there is no tool to rerank. */
+  reranker?: Given<Reranker>
+  /** The folder whose files may be read. Without one only texts can be searched. */
+  root?: string
+  load?: LoadOptions
+}
+
+const sharedRerankers = new LazyModels<Reranker>(Reranker)
+
+/** Serves one client over stdin and stdout until it leaves. Nothing else may write to stdout meanwhile. */
+export function serveMcp(options: McpOptions = {}): StdioServerHandle {
+  const { embedder = 'mini', reranker, load } = options
+  // Begun now, so that the first call need not wait. A failure is told to whoever calls.
+  sharedEmbedders.of(embedder, load).get().catch(ignore)
+  if (reranker) sharedRerankers.of(reranker, load).get().catch(ignore)
+  return serveStdio(() => createMcpServer(options))
+}
+
+/** The server alone, for a transport of yours. */
+export function createMcpServer(options: McpOptions = {}): McpServer {
+  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
+  const server = new McpServer({ name: 'qwen3-embed', version })
+  registerSearch(server, options)
+  if (options.reranker) registerRerank(server, options.reranker, options.load)
+  return server
+}
+
+interface SearchCall {
+  query: string
+  texts?: string[]
+  files?: string[]
+  top?: number
+  instruction?: string
+}
+
+function registerSearch(server: McpServer, { embedder = 'mini', root, load }: McpOptions): void {
+  const known = new KnownVectors()
+  const files = { ...strings, description: `Files or folders of text below ${root}` }
+  const places = root ? 'texts given here, in files and in folders' : 'texts given here'
+  server.registerTool(
+    'search',
+    {
+      title: 'Search by meaning',
+      description:
+        `Find the passages nearest in meaning to a question, in ${places}. Use it where the words of the question ` +
+        'may not be those of the answer. Scores are cosines.',
+      inputSchema: fromJsonSchema<SearchCall>({
+        ...object,
+        required: ['query'],
+        properties: { query, texts: strings, ...(root ? { files } : {}), top, instruction },
+      }),
+      outputSchema: results,
+      annotations,
+    },
+    async ({ query, texts = [], files = [], top = 5, instruction }, context) => {
+      const found = root ? await passagesOf(root, files) : []
+      const passages = [...texts.map((text, index) => ({ text, index })), ...found]
+      if (passages.length === 0) throw new Error('Expected texts or files to look in')
+      const model = await sharedEmbedders.of(embedder, load).get()
+      const bodies = passages.map(({ text }) => text)
+      const control = { signal: context.mcpReq.signal, truncate: 'end' as const }
+      const [question, vectors] = await Promise.all([
+        model.embedQuery(query, instruction === undefined ? control : { ...control, instruction }),
+        known.of(model, bodies, { ...control, onProgress: report(context) }),
+      ])
+      const scored = passages.map((one, i) => ({
+        score: similarity(question, vectors[i]!),
+        ...one,
+      }))
+      return answer(scored.sort((a, b) => b.score - a.score).slice(0, top))
+    },
+  )
+}
+
+interface RerankCall {
+  query: string
+  documents: string[]
+  top?: number
+  instruction?: string
+}
+
+function registerRerank(server: McpServer, given: Given<Reranker>, load?: LoadOptions): void {
+  server.registerTool(
+    'rerank',
+    {
+      title: 'Rerank by relevance',
+      description:
+        'Order a few dozen documents by how well each answers a question, best first. Slower and more exact than ' +
+        'search: run it on what search found. Scores are probabilities from 0 to 1.',
+      inputSchema: fromJsonSchema<RerankCall>({
+        ...object,
+        required: ['query', 'documents'],
+        properties: { query, documents: strings, top, instruction },
+      }),
+      outputSchema: results,
+      annotations,
+    },
+    async ({ query, documents, top = documents.length, ...rest }, context) => {
+      const model = await sharedRerankers.of(given, load).get()
+      const control = { signal: context.mcpReq.signal, truncate: 'end' as const }
+      const options = { ...rest, ...control, onProgress: report(context) }
+      const ranked = (await model.rank(query, documents, options)).slice(0, top)
+      return answer(ranked.map((one) => ({ ...one, text: documents[one.index]! })))
+    },
+  )
+}
+
+/** Clients wait longer for a call that says it is getting on. */
+function report({ mcpReq }: ServerContext): (done: number, total: number) => void {
+  const progressToken = mcpReq._meta?.progressToken
+  if (progressToken === undefined) return ignore
+  return (progress, total) => {
+    const params = { progressToken, progress, total }
+    mcpReq.notify({ method: 'notifications/progress', params }).catch(ignore)
+  }
+}
+
+function ignore(): void {}
+
+function answer(results: object[]) {
+  const content = [{ type: 'text' as const, text: JSON.stringify(results, null, 1) }]
+  return { content, structuredContent: { results } }
+}
+
+const object = { type: 'object', additionalProperties: false } as const
+const query = { type: 'string', minLength: 1, description: 'The question, as a sentence' } as const
+const strings = { type: 'array', items: { type: 'string' }, maxItems: 20_000 } as const
+const top = { type: 'integer', minimum: 1, description: 'How many results at most' } as const
+const instruction = {
+  type: 'string',
+  description: 'What the question is for, in English, where it is not a web search',
+} as const
+const results = fromJsonSchema<{ results: object[] }>({
+  type: 'object',
+  required: ['results'],
+  properties: { results: { type: 'array', items: { type: 'object' } } },
+})
+const annotations = { readOnlyHint: true, openWorldHint: false }

@@ -1,0 +1,50 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { fixture } from './fixtures/models.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const page = (name: string) => readFileSync(join(root, 'docs', name), 'utf8')
+const blocks = (text: string) =>
+  [...text.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => code!)
+const run = (code: string) =>
+  execFileSync(process.execPath, ['--input-type=module', '--eval', code], {
+    cwd: root,
+    encoding: 'utf8',
+  })
+
+describe.each(['which.md', 'electron.md', 'llamaindex.md'])('docs/%s', (name) => {
+  it('imports names that exist', () => {
+    const imports = blocks(page(name)).flatMap((code) => [
+      ...code.matchAll(/import \{ ([\w, ]+) \} from '(qwen3-embed[\w/]*)'/g),
+    ])
+    expect(imports.length).toBeGreaterThan(0)
+    for (const [, names, from] of imports) {
+      const code = `import { ${names} } from '${from}'; console.log([${names}].every(Boolean))`
+      expect(run(code), `${names} of ${from}`).toBe('true\n')
+    }
+  })
+
+  it('links to files that exist', () => {
+    for (const [, target] of page(name).matchAll(/\]\(([^)#]+)[^)]*\)/g)) {
+      expect(existsSync(join(root, 'docs', target!)), target).toBe(true)
+    }
+  })
+})
+
+it('has a recipe for LlamaIndex.TS that works', () => {
+  const [recipe] = blocks(page('llamaindex.md'))
+  const use = `
+    const texts = ['Bees carry pollen.', 'Berlin is the capital of Germany.']
+    const nodes = texts.map((text) => ({ getContent: () => text }))
+    const embedding = new Qwen3Embedding('mini')
+    const query = await embedding.getQueryEmbedding({ type: 'text', text: 'German capital' })
+    const score = (vector) => vector.reduce((sum, x, i) => sum + x * query[i], 0)
+    const [bees, berlin] = (await embedding.transform(nodes)).map((node) => score(node.embedding))
+    const reranker = new Qwen3Postprocessor(${JSON.stringify(fixture('rerank'))}, 1)
+    const ranked = await reranker.postprocessNodes(nodes.map((node) => ({ node })), 'German capital')
+    console.log(berlin > bees, ranked.length, ranked[0].score > 0, texts.includes(ranked[0].node.getContent()))`
+  expect(run(recipe + use)).toBe('true 1 true true\n')
+})
