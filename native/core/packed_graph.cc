@@ -196,10 +196,13 @@ std::vector<float> PackedGraph::compute_in_tiles(const Trie& trie,
 void PackedGraph::finish(Draft& draft) {
   if (abort_ && *abort_ && (*abort_)()) throw Failure{Code::aborted, "The pass was aborted.", {}};
   if (!ggml_gallocr_alloc_graph(allocator_.get(), draft.graph)) throw std::bad_alloc();
+  // An input that no step reads, such as the first mask of a model with one layer, has no memory.
   for (const auto& [tensor, values] : draft.floats) {
+    if (tensor->buffer == nullptr) continue;
     ggml_backend_tensor_set(tensor, values.data(), 0, values.size() * sizeof(float));
   }
   for (const auto& [tensor, values] : draft.integers) {
+    if (tensor->buffer == nullptr) continue;
     ggml_backend_tensor_set(tensor, values.data(), 0, values.size() * sizeof(int32_t));
   }
   switch (const ggml_status status = ggml_backend_graph_compute(backend_.get(), draft.graph)) {

@@ -35,9 +35,6 @@ int passed = 0, failed = 0;
 
 std::mt19937 random_bits(20250607);
 
-double uniform(double low, double high) {
-  return std::uniform_real_distribution<double>(low, high)(random_bits);
-}
 float normal() { return std::normal_distribution<float>()(random_bits); }
 int64_t integer(int64_t low, int64_t high) {
   return std::uniform_int_distribution<int64_t>(low, high)(random_bits);
