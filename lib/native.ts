@@ -30,6 +30,10 @@ export interface NativeFacts {
   pooling: 'none' | 'mean' | 'cls' | 'last' | 'rank' | null
   head: 'none' | 'cls' | 'yes-no'
   isQwen3: boolean
+  /** Types of the tensors by what they do: `{ attention: ['q8_0'], norms: ['f32'], … }`. */
+  tensorTypes: Record<string, string[]>
+  /** Names of the prompt templates in the file; this package uses its own, whatever they say. */
+  chatTemplates: string[]
   findings: NativeFinding[]
 }
 

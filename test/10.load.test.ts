@@ -35,6 +35,13 @@ describe('loading', () => {
     expect(findings.some(({ fatal }) => fatal)).toBe(false)
   })
 
+  it('inspects types by what tensors do, and templates', async () => {
+    const info = await inspect(fixture('rerank-q4_k_m'))
+    expect(info.tensorTypes).toMatchObject({ norms: ['f32'], 'token embeddings': ['q6_K'] })
+    expect(info.tensorTypes['feed-forward']).toEqual(expect.arrayContaining(['q4_K', 'q6_K']))
+    expect(info.chatTemplates).toEqual(['rerank'])
+  })
+
   it('reads a model split over three files', async () => {
     await using whole = await Embedder.load(fixture('embed'))
     await using split = await Embedder.load(fixture('embed-split'))

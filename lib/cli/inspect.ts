@@ -60,6 +60,10 @@ function facts(info: FileInfo, memory: MemoryEstimate): string {
     ['name', info.name || '(none)'],
     ['architecture', info.architecture],
     ['weights', `${parameters(info.parameters)} parameters, mostly ${info.quantisation}`],
+    ...Object.entries(info.tensorTypes).map(([label, types]): [string, string] => [
+      `  ${label}`,
+      types.join(', ').toUpperCase(),
+    ]),
     [
       'layers',
       `${info.layers} of width ${count(info.width)}, feed-forward ${count(info.feedForward)}`,
@@ -69,6 +73,7 @@ function facts(info: FileInfo, memory: MemoryEstimate): string {
     ['trained for', `${count(info.trainedTokens)} tokens`],
     ['pooling', info.pooling ?? '(not said)'],
     ['head', heads[info.head]],
+    ['templates', `${info.chatTemplates.join(', ') || '(none)'}; prompts are built without them`],
     [
       'memory',
       `${bytes(memory.total)} for ${count(memory.tokens)} tokens: ${bytes(memory.weights)} of weights, ` +

@@ -1,5 +1,4 @@
-import { once } from 'node:events'
-import { addAbortSignal } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import { type Command, remark } from './command.ts'
 import { loadEmbedder, loadOptions, loadReranker } from './load.ts'
 import { Misuse } from './misuse.ts'
@@ -38,7 +37,7 @@ export const mcp: Command = {
     const embedder = await loadEmbedder(args, session)
     const reranker = rerankerName ? await loadReranker(args, session, rerankerName) : undefined
     remark(session, 'qwen3-embed: speaking MCP on stdin and stdout')
-    const left = once(addAbortSignal(session.signal, process.stdin), 'close')
+    const left = finished(process.stdin, { writable: false, signal: session.signal })
     const optional = { ...(reranker ? { reranker } : {}), ...(root ? { root } : {}) }
     const handle = serveMcp({ embedder, ...optional })
     await left

@@ -27,6 +27,10 @@ const options: Options = {
     value: 'N',
     help: 'texts that may wait for each model; more get 429. Default: 16384',
   },
+  budget: {
+    value: 'N',
+    help: 'tokens of one pass; with fewer, queries wait less for large jobs. Default: 1024',
+  },
   'max-batch': { value: 'N', help: 'texts of one request; default: 2048' },
   'max-request-tokens': { value: 'N', help: 'tokens of one request; default: 1000000' },
   'max-body': { value: 'BYTES', help: 'body of one request; default: 8388608' },
@@ -177,12 +181,15 @@ async function loadEither(found: ResolvedModel, args: Arguments, session: Sessio
   const { head, pooling } = await inspect(found.bundled ? 'mini' : found.paths[0]!)
   const isSilent = pooling === null && head === 'yes-no'
   const ranks = pooling === 'rank' || head === 'cls' || (isSilent && /rerank/i.test(found.name))
-  const maxQueue = args.integer('max-queue', 1) ?? 16_384
+  const more = {
+    maxQueue: args.integer('max-queue', 1) ?? 16_384,
+    ...defined({ budget: args.integer('budget', 16, 65_536) }),
+  }
   const kind: { load(name: string, options: LoadOptions): Promise<Embedder | Reranker> } = ranks
     ? Reranker
     : Embedder
   return load<Embedder | Reranker>(
-    { load: (name, options) => kind.load(name, { ...options, maxQueue }) },
+    { load: (name, options) => kind.load(name, { ...options, ...more }) },
     found,
     args,
     session,

@@ -31,6 +31,12 @@ const char* head_name(Head head) {
   return "";
 }
 
+Napi::Array texts(Napi::Env env, const std::vector<std::string>& values) {
+  Napi::Array array = Napi::Array::New(env, values.size());
+  for (size_t i = 0; i < values.size(); ++i) array.Set(static_cast<uint32_t>(i), values[i]);
+  return array;
+}
+
 }  // namespace
 
 Napi::Object facts_object(Napi::Env env, const Facts& facts) {
@@ -64,6 +70,10 @@ Napi::Object facts_object(Napi::Env env, const Facts& facts) {
     findings.Set(static_cast<uint32_t>(i), finding);
   }
   object.Set("findings", findings);
+  Napi::Object types = Napi::Object::New(env);
+  for (const TensorTypes& of : facts.tensor_types) types.Set(of.label, texts(env, of.types));
+  object.Set("tensorTypes", types);
+  object.Set("chatTemplates", texts(env, facts.chat_templates));
   return object;
 }
 

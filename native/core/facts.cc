@@ -104,6 +104,7 @@ Facts read_facts(const Gguf& file, bool collect) {
     return facts;
   }
   facts.is_qwen3 = facts.architecture == "qwen3";
+  describe_layout(checks);
 
   check_hyperparameters(checks);
   const Tokens tokens = check_vocabulary(checks);

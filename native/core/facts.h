@@ -23,6 +23,12 @@ struct Finding {
   Code code = Code::model_invalid;  // of a fatal one: what read_facts throws
 };
 
+// Types of the tensors that do one thing, in file order.
+struct TensorTypes {
+  std::string label;               // "attention", "token embeddings", ...
+  std::vector<std::string> types;  // "q8_0", "f32", ...
+};
+
 struct Facts {
   std::string architecture;  // general.architecture
   std::string name;          // general.name, or empty
@@ -38,6 +44,8 @@ struct Facts {
   Head head = Head::none;
   int n_labels = 0;                 // rows of the head
   std::vector<std::string> labels;  // of those rows, as the metadata says; may be empty
+  std::vector<TensorTypes> tensor_types;
+  std::vector<std::string> chat_templates;  // names of those in the file; never used for prompts
   bool is_qwen3 = false;
   std::vector<Finding> findings;
 };

@@ -80,6 +80,7 @@ struct Tokenizer {
   bool is_bpe;
 };
 
+void describe_layout(Checks& checks);
 void check_hyperparameters(Checks& checks);
 Tokens check_vocabulary(Checks& checks);
 // Special ids, scores, flags: all that surrounds the tokens themselves.
