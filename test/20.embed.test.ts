@@ -113,6 +113,17 @@ describe('length', () => {
   })
 })
 
+describe('a short limit', () => {
+  it('holds in the generic engine, which packs many sequences', async () => {
+    await using generic = await Embedder.load(fixture('embed'), {
+      engine: 'generic',
+      maxTokens: 40,
+    })
+    const texts = Array.from({ length: 64 }, (_, i) => `text ${i}`)
+    expect(await generic.embedDocuments(texts)).toHaveLength(64)
+  })
+})
+
 describe('one text among others', () => {
   it('fails alone', async () => {
     const items = await embedder.embedEach(['good', 'long '.repeat(500).trim(), 'also good'])

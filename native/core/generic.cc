@@ -83,7 +83,9 @@ class Generic final : public Forward {
     if (context_ && pooling == pooling_ && n_tokens <= capacity_) return;
     context_.reset();
     batch_.reset();
-    capacity_ = std::min(std::max(limits_.max_tokens, limits_.budget), 512);
+    // llama.cpp asserts that a context outputs at least as many rows as it has sequences.
+    capacity_ =
+        std::max(kMaxSequences, std::min(std::max(limits_.max_tokens, limits_.budget), 512));
     while (capacity_ < n_tokens) capacity_ *= 2;
     pooling_ = pooling;
 
