@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { root } from '#root'
+import { unpacked } from './asar.ts'
 import { Qwen3Error } from './errors.ts'
 
 /** The shared library of a GPU backend, or '' where it is part of the prebuilt libraries (Metal). */
@@ -14,7 +15,7 @@ export function gpuLibrary(gpu: 'cuda' | 'vulkan' | 'metal'): string {
   for (const from of [join(root, 'package.json'), join(process.cwd(), 'package.json')]) {
     try {
       const entry = createRequire(from).resolve(name)
-      const path = join(dirname(entry), '..', 'bins', `${platform}-${gpu}`, file)
+      const path = unpacked(join(dirname(entry), '..', 'bins', `${platform}-${gpu}`, file))
       if (existsSync(path)) return path
     } catch {
       // Not installed where this search starts.

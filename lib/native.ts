@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { root } from '#root'
+import { unpacked } from './asar.ts'
 import { Qwen3Error, type Qwen3ErrorCode } from './errors.ts'
 
 export interface NativeFinding {
@@ -137,7 +138,6 @@ export function native(): { binding: Binding; libraries: string } {
 function load(): { binding: Binding; libraries: string } {
   const require = createRequire(join(root, 'package.json'))
   try {
-    // Inside an Electron archive native code cannot open files; electron-builder unpacks them beside it.
     const path = unpacked((require('node-gyp-build') as { path(dir: string): string }).path(root))
     return { binding: require(path) as Binding, libraries: dirname(path) }
   } catch (cause) {
@@ -154,10 +154,6 @@ function load(): { binding: Binding; libraries: string } {
       { cause },
     )
   }
-}
-
-function unpacked(path: string): string {
-  return path.replace(/app\.asar([\\/])/, 'app.asar.unpacked$1')
 }
 
 /**

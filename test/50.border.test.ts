@@ -8,11 +8,10 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 // Who may import what (CONTRIBUTING.md holds the same table). `dependencies` names packages beside Node's own.
 const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
-  { room: /^lib\/(prompts|errors)\.ts$/, may: /^$/ },
+  { room: /^lib\/(prompts|errors|asar)\.ts$/, may: /^$/ },
   { room: /^lib\/encodings\.ts$/, may: /^lib\/(errors|options)\.ts$/ },
   { room: /^lib\/options\.ts$/, may: /^lib\/errors\.ts$|^lib\/models\/resolve\.ts$/ },
-  { room: /^lib\/native\.ts$/, may: /^lib\/errors\.ts$/, dependencies: /^#root$/ },
-  { room: /^lib\/gpu\.ts$/, may: /^lib\/errors\.ts$/, dependencies: /^#root$/ },
+  { room: /^lib\/(native|gpu)\.ts$/, may: /^lib\/(asar|errors)\.ts$/, dependencies: /^#root$/ },
   { room: /^lib\/info\.ts$/, may: /^lib\/native\.ts$/ },
   { room: /^lib\/job\.ts$/, may: /^lib\/(errors|native)\.ts$/ },
   {
@@ -28,7 +27,11 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
     may: /^lib\/(errors|info|job|model|options|prompts)\.ts$/,
   },
   { room: /^lib\/index\.ts$/, may: /^lib\/(?!native|job|model\.ts|gpu|cli|server|integrations)/ },
-  { room: /^lib\/models\//, may: /^lib\/models\/|^lib\/errors\.ts$/, dependencies: /^#root$/ },
+  {
+    room: /^lib\/models\//,
+    may: /^lib\/models\/|^lib\/(asar|errors)\.ts$/,
+    dependencies: /^#root$/,
+  },
   { room: /^lib\/verify\//, may: /^lib\/verify\/|^lib\/index\.ts$/ },
   {
     room: /^lib\/cli\//,

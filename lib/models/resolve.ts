@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { root } from '#root'
+import { unpacked } from '../asar.ts'
 import { Qwen3Error } from '../errors.ts'
 import { bundled } from './catalog.ts'
 import { guarded } from './guard.ts'
@@ -77,8 +78,7 @@ async function resolveNamed(
 
 /** The model that travels with the package. */
 export async function bundledModel(): Promise<ResolvedModel> {
-  // Native code cannot read inside Electron's archive; packagers put such files beside it.
-  const path = join(root, ...bundled.path).replace(/app\.asar(?=[\\/])/, 'app.asar.unpacked')
+  const path = unpacked(join(root, ...bundled.path))
   if (await isFile(path)) return { name: bundled.name, paths: [path], bundled: true }
   throw new Qwen3Error(
     'ERR_MODEL_NOT_FOUND',
