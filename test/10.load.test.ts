@@ -86,6 +86,17 @@ describe('a file that must be refused', () => {
     },
   )
 
+  it.each(['packed', 'generic'] as const)(
+    'is refused by the %s engine alone too',
+    async (engine) => {
+      const path = brokenFixture('yes out of reach of the merges as a reranker')
+      await expect(Reranker.load(path, { engine })).rejects.toMatchObject({
+        code: 'ERR_MODEL_MISMATCH',
+        message: expect.stringContaining('yes and no'),
+      })
+    },
+  )
+
   it('leaves the process able to load a good one', async () => {
     await using embedder = await Embedder.load(fixture('embed'))
     expect(await embedder.embedQuery('alive')).toHaveLength(embedder.dimensions)

@@ -125,6 +125,11 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options, const Abort& ab
     engine->vocabulary_ = std::make_unique<Vocabulary>(model, facts);
     generic_options.yes = engine->vocabulary_->find("yes");
     generic_options.no = engine->vocabulary_->find("no");
+    if (options.kind == Kind::rank && facts.head == Head::yes_no &&
+        std::min(generic_options.yes, generic_options.no) < 0) {
+      mismatch(options.path, "a file whose merges never make the answer tokens yes and no",
+               "a reranker", "Download a file converted for ranking.");
+    }
     engine->forward_ = make_generic(std::move(model), facts, generic_options);
   }
   on_progress(1);
