@@ -16,11 +16,6 @@ constexpr int32_t kTile = 512;
 // Sequences cost a few words each beside their tokens.
 constexpr int kMaxSequences = 4096;
 
-// A step over the rows of a tile is handed out by so many rows that a piece takes some
-// microseconds.
-constexpr int32_t kRowsAtOnce = 8;
-constexpr int32_t kRowsToRotate = 4;
-
 int64_t now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
              std::chrono::steady_clock::now().time_since_epoch())
@@ -159,7 +154,7 @@ void PackedCpu::compute(const Trie& trie, const std::vector<int32_t>& outputs) {
 
 void PackedCpu::embed(const Trie& trie) {
   float* hidden = hidden_.floats();
-  each_row(trie.n_rows(), kRowsAtOnce, [&](int32_t row, int) {
+  each_row(trie.n_rows(), [&](int32_t row, int) {
     Weights::read_row(weights_.token_embd(), trie.ids[static_cast<size_t>(row)],
                       hidden + int64_t{row} * n_embd_);
   });
@@ -208,7 +203,7 @@ void PackedCpu::last_layer(const Layer& layer, const Trie& trie,
 
 void PackedCpu::norm(const float* hidden, const Vector& weight, int32_t n_rows) {
   embd_inputs_.resize(n_rows);
-  each_row(n_rows, kRowsAtOnce, [&](int32_t row, int) {
+  each_row(n_rows, [&](int32_t row, int) {
     embd_inputs_.store_norm(hidden + int64_t{row} * n_embd_, weight.data(), epsilon_, row);
   });
   lap(times_.rest_ms);
@@ -230,7 +225,7 @@ void PackedCpu::rotate(const Layer& layer, const Trie& trie, const Tile& tile, b
                        bool keys) {
   const kernels::Kernels& kernel = products_.kernels();
   const int32_t dim = facts_.head_dim;
-  each_row(tile.n, kRowsToRotate, [&](int32_t i, int) {
+  each_row(tile.n, [&](int32_t i, int) {
     const auto position = int64_t{trie.positions[static_cast<size_t>(tile.row(i))]};
     const float* angles = angles_.floats() + position * dim;
     if (queries) {
@@ -248,7 +243,7 @@ void PackedCpu::rotate(const Layer& layer, const Trie& trie, const Tile& tile, b
 // hidden += Wo · attention
 void PackedCpu::mix(const Layer& layer, float* hidden, int32_t n_rows) {
   q_inputs_.resize(n_rows);
-  each_row(n_rows, kRowsAtOnce,
+  each_row(n_rows,
            [&](int32_t row, int) { q_inputs_.store(q_.floats() + int64_t{row} * n_q_, row); });
   lap(times_.rest_ms);
   products_.run(crew_, *abort_, q_inputs_, {{layer.wo.get(), {hidden, n_embd_, hidden}}});
@@ -270,7 +265,7 @@ void PackedCpu::feed_forward(const Layer& layer, float* hidden, int32_t n_rows) 
 }
 
 void PackedCpu::final_norm(float* hidden, int32_t n_rows) {
-  each_row(n_rows, kRowsAtOnce, [&](int32_t row, int) {
+  each_row(n_rows, [&](int32_t row, int) {
     float* values = hidden + int64_t{row} * n_embd_;
     products_.kernels().rms_norm(values, weights_.output_norm().data(), epsilon_, n_embd_, values);
   });
@@ -282,7 +277,7 @@ void PackedCpu::grow_angles(const Trie& trie) {
   const int32_t dim = facts_.head_dim;
   n_angles_ = 0;
   angles_.reserve(floats(n, dim));
-  each_row(n, kRowsAtOnce, [&](int32_t position, int) {
+  each_row(n, [&](int32_t position, int) {
     kernels::rope_angles(position, dim, facts_.rope_theta,
                          angles_.floats() + int64_t{position} * dim);
   });
@@ -290,7 +285,8 @@ void PackedCpu::grow_angles(const Trie& trie) {
 }
 
 template <typename Work>
-void PackedCpu::each_row(int32_t n_rows, int32_t at_once, const Work& work) {
+void PackedCpu::each_row(int32_t n_rows, const Work& work) {
+  const auto at_once = static_cast<int32_t>(rows_at_once(n_rows, crew_.n_threads()));
   crew_.each((n_rows + at_once - 1) / at_once, *abort_, [&](int64_t item, int worker) {
     const auto begin = static_cast<int32_t>(item) * at_once,
                end = std::min(n_rows, begin + at_once);

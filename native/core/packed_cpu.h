@@ -68,7 +68,7 @@ class PackedCpu : public Forward {
   void answer(const Question& question, int64_t head, int worker);
   void grow_angles(const Trie& trie);
   template <typename Work>
-  void each_row(int32_t n_rows, int32_t at_once, const Work& work);
+  void each_row(int32_t n_rows, const Work& work);
   void lap(double& stage_ms);
 
   const Facts facts_;

@@ -36,6 +36,11 @@ void Buffer::reserve(size_t n_bytes) {
   n_bytes_ = n_bytes;
 }
 
+int64_t rows_at_once(int64_t n_rows, int n_threads) {
+  constexpr int64_t kMost = 8, kPiecesPerThread = 3;
+  return std::clamp<int64_t>(n_rows / (n_threads * kPiecesPerThread), 1, kMost);
+}
+
 void Inputs::resize(int64_t n_rows) {
   n_rows_ = n_rows;
   for (int form = 0; form < kPlainForm; ++form) {
@@ -247,10 +252,9 @@ void Products::run(Crew& crew, const Abort& abort, const Inputs& inputs,
 void Products::swiglu(Crew& crew, const Abort& abort, float* gate, const float* up,
                       Inputs& inputs) const {
   const int64_t n = inputs.n_in(), n_rows = inputs.n_rows();
-  constexpr int64_t kRowsAtOnce = 4;
-  crew.each((n_rows + kRowsAtOnce - 1) / kRowsAtOnce, abort, [&](int64_t item, int worker) {
-    for (int64_t row = item * kRowsAtOnce; row < std::min(n_rows, (item + 1) * kRowsAtOnce);
-         ++row) {
+  const int64_t at_once = rows_at_once(n_rows, crew.n_threads());
+  crew.each((n_rows + at_once - 1) / at_once, abort, [&](int64_t item, int worker) {
+    for (int64_t row = item * at_once; row < std::min(n_rows, (item + 1) * at_once); ++row) {
       for (int form = 0; form < kPlainForm; ++form) {
         if (inputs.asked_[form])
           kernels_->swiglu_row(gate + row * n, up + row * n, inputs.rows_[form], row);

@@ -67,6 +67,10 @@ class Inputs {
   friend class Products;
 };
 
+// A step that goes row by row is handed out by so many rows: some microseconds of work, and
+// something for every thread.
+int64_t rows_at_once(int64_t n_rows, int n_threads);
+
 struct Output {
   float* rows;  // (n_rows, n_out)
   int64_t stride;

@@ -63,6 +63,50 @@ static void check_type(ggml_type type, const std::string& kernels, Pooling pooli
   }
 }
 
+// Tries of every shape, each against its sequences alone, with tiles that cut runs anywhere.
+static void check_shapes() {
+  std::mt19937 random(9);
+  auto text = [&](size_t n) {
+    Sequence sequence;
+    while (sequence.ids.size() < n) sequence.ids.push_back(static_cast<Token>(random() % 24320));
+    return sequence;
+  };
+  auto begins_with = [&](const Sequence& start, size_t n_shared, size_t n_own) {
+    Sequence sequence = text(n_own);
+    sequence.ids.insert(sequence.ids.begin(), start.ids.begin(),
+                        start.ids.begin() + static_cast<std::ptrdiff_t>(n_shared));
+    return sequence;
+  };
+  const Sequence start = text(200);
+  std::vector<std::vector<Sequence>> packs(5);
+  for (int i = 0; i < 12; ++i) packs[0].push_back(text(1 + random() % 50));  // strangers
+  for (int i = 0; i < 6; ++i) packs[1].push_back(start);                     // all equal
+  for (size_t n = 5; n <= 200; n += 13)
+    packs[2].push_back(begins_with(start, n, 0));  // one inside another
+  for (size_t n = 1; n <= 199; n += 11) packs[3].push_back(begins_with(start, n, 3));  // a comb
+  packs[3].push_back(start);
+  packs[4].push_back(text(700));  // one long with many short
+  for (int i = 0; i < 20; ++i)
+    packs[4].push_back(begins_with(packs[4][0], random() % 30, 1 + random() % 8));
+
+  const Model model(model_file(GGML_TYPE_Q8_0));
+  const auto plain = model.packed();
+  PackedOptions options;
+  options.n_threads = 2;
+  for (const int tile : {1, 7, 64, 1000}) {
+    options.tile = tile;
+    const auto forward = model.packed(options);
+    for (const std::vector<Sequence>& pack : packs) {
+      const Rows together = run(*forward, pack, Pooling::last);
+      int n_different = 0;
+      for (size_t i = 0; i < pack.size(); ++i) {
+        n_different += !same_bits(together[i], run(*plain, {pack[i]}, Pooling::last).front());
+      }
+      CHECK(n_different == 0);
+    }
+  }
+}
+
 // That the comparison would see it.
 static void one_bit_is_seen() {
   std::vector<float> a(256, 0.1f), b = a;
@@ -77,6 +121,7 @@ static void one_bit_is_seen() {
 int main() {
   load_backends(libraries());
   one_bit_is_seen();
+  check_shapes();
   std::vector<std::string> kernel_names = {"ggml"};
   for (int i = 0; kernels::available(i) != nullptr; ++i)
     kernel_names.push_back(kernels::available(i)->name);
