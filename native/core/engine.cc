@@ -1,8 +1,10 @@
 #include "core/engine.h"
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 #include <set>
+#include <utility>
 
 #include "core/backends.h"
 #include "core/pack.h"
@@ -16,21 +18,36 @@ namespace {
 constexpr size_t kLookaheadPacks = 8;
 constexpr size_t kLookaheadTexts = 4096;
 
-// While bulk jobs wait, one turn in this many is theirs.
-constexpr int kInteractiveTurns = 8;
+class Stopwatch {
+ public:
+  double lap_ms() {
+    const auto now = std::chrono::steady_clock::now();
+    return std::chrono::duration<double, std::milli>(now - std::exchange(start_, now)).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
 
 }  // namespace
 
-void Engine::turn(const std::vector<std::shared_ptr<Job>>& jobs, const Abort& stop) {
-  const std::vector<Job*> turn = whose_turn(jobs);
-  const std::vector<Candidate> candidates = gather(turn);
+void Engine::turn(const std::vector<std::shared_ptr<Job>>& jobs, const Abort& stop,
+                  const Pause& pause) {
+  const Turn turn = whose_turn(jobs);
+  const std::vector<Candidate> candidates = gather(turn.jobs);
   if (candidates.empty()) return;
   const std::vector<Candidate> chosen = choose(candidates);
-  run(chosen, stop);
+  if (turn.is_bulk) {
+    run_bulk(chosen, stop, pause);
+  } else {
+    Stopwatch watch;
+    run(chosen, stop, {});
+    if (turn.others_wait) shares_.interactive_ran(watch.lap_ms());
+  }
   retire(chosen);
 }
 
-std::vector<Job*> Engine::whose_turn(const std::vector<std::shared_ptr<Job>>& jobs) {
+Engine::Turn Engine::whose_turn(const std::vector<std::shared_ptr<Job>>& jobs) const {
   std::vector<Job*> interactive, bulk;
   for (const std::shared_ptr<Job>& job : jobs) {
     if (job->aborted() && !job->settled())
@@ -38,13 +55,25 @@ std::vector<Job*> Engine::whose_turn(const std::vector<std::shared_ptr<Job>>& jo
     if (job->settled()) continue;
     (job->options.interactive ? interactive : bulk).push_back(job.get());
   }
-  const bool bulk_is_due = !bulk.empty() && n_interactive_in_a_row_ >= kInteractiveTurns;
-  const bool take_bulk = interactive.empty() || bulk_is_due;
-  n_interactive_in_a_row_ = take_bulk ? 0 : n_interactive_in_a_row_ + 1;
-  std::vector<Job*>& taken = take_bulk ? bulk : interactive;
+  const bool is_bulk = interactive.empty() || (!bulk.empty() && shares_.bulk_is_due());
+  const bool others_wait = bulk_stands_aside_ || !(is_bulk ? interactive : bulk).empty();
+  std::vector<Job*>& taken = is_bulk ? bulk : interactive;
   std::stable_sort(taken.begin(), taken.end(),
                    [](const Job* a, const Job* b) { return a->last_served < b->last_served; });
-  return taken;
+  return {taken, is_bulk, others_wait};
+}
+
+void Engine::run_bulk(const std::vector<Candidate>& chosen, const Abort& stop, const Pause& pause) {
+  Stopwatch watch;
+  run(chosen, stop, [&] {
+    shares_.bulk_ran(watch.lap_ms());
+    if (shares_.bulk_is_due()) return;
+    bulk_stands_aside_ = true;
+    if (pause) pause();
+    bulk_stands_aside_ = false;
+    watch.lap_ms();
+  });
+  shares_.bulk_ran(watch.lap_ms());
 }
 
 std::vector<Engine::Candidate> Engine::gather(const std::vector<Job*>& jobs) {
@@ -121,11 +150,11 @@ std::vector<Engine::Candidate> Engine::choose(const std::vector<Candidate>& cand
 
 // A pass that fails for want of memory, or for one bad sequence, is tried again text by text, so
 // that a job loses only what cannot be computed.
-void Engine::run(const std::vector<Candidate>& chosen, const Abort& stop) {
+void Engine::run(const std::vector<Candidate>& chosen, const Abort& stop, const Pause& pause) {
   ++n_turns_;
   for (const Candidate& candidate : chosen) candidate.job->last_served = n_turns_;
   try {
-    run_pack(chosen, stop);
+    run_pack(chosen, stop, pause);
   } catch (Failure& failure) {
     if (failure.code == Code::aborted) {
       for (const Candidate& candidate : chosen) {
@@ -135,13 +164,13 @@ void Engine::run(const std::vector<Candidate>& chosen, const Abort& stop) {
       chosen[0].job->fail_item(chosen[0].job->window[chosen[0].i_window].index, std::move(failure));
     } else {
       for (const Candidate& candidate : chosen) {
-        if (!candidate.job->settled() && !candidate.job->aborted()) run({candidate}, stop);
+        if (!candidate.job->settled() && !candidate.job->aborted()) run({candidate}, stop, pause);
       }
     }
   }
 }
 
-void Engine::run_pack(const std::vector<Candidate>& chosen, const Abort& stop) {
+void Engine::run_pack(const std::vector<Candidate>& chosen, const Abort& stop, const Pause& pause) {
   Pack pack{{}, chosen.front().job->options.pooling};
   std::set<Job*> owners;
   for (const Candidate& candidate : chosen) {
@@ -152,7 +181,7 @@ void Engine::run_pack(const std::vector<Candidate>& chosen, const Abort& stop) {
     return stop() ||
            std::all_of(owners.begin(), owners.end(), [](const Job* job) { return job->aborted(); });
   };
-  forward_->run(pack, abort, [&](size_t i, const float* row, size_t n_values) {
+  const RowSink sink = [&](size_t i, const float* row, size_t n_values) {
     Job& job = *chosen[i].job;
     if (job.failure) return;
     const size_t index = job.window[chosen[i].i_window].index;
@@ -162,7 +191,8 @@ void Engine::run_pack(const std::vector<Candidate>& chosen, const Abort& stop) {
     } catch (Failure& failure) {
       job.fail_item(index, std::move(failure));
     }
-  });
+  };
+  forward_->run(pack, abort, sink, pause);
   for (Job* job : owners) {
     if (job->on_progress && !job->failure) job->on_progress(job->n_done);
   }

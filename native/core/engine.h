@@ -13,6 +13,7 @@
 #include "core/facts.h"
 #include "core/forward.h"
 #include "core/job.h"
+#include "core/shares.h"
 #include "core/tokens.h"
 
 namespace qwen3_embed {
@@ -44,7 +45,11 @@ class Engine {
 
   // One turn: tokenises a little, runs one pack for the jobs whose turn it is, delivers its rows.
   // Marks jobs as settled; the lane tells their owners.
-  void turn(const std::vector<std::shared_ptr<Job>>& jobs, const Abort& stop);
+  //
+  // While bulk texts run, `pause` is called now and then where interactive ones may go between:
+  // by a turn for jobs that are interactive, all of them.
+  void turn(const std::vector<std::shared_ptr<Job>>& jobs, const Abort& stop,
+            const Pause& pause = {});
 
  private:
   struct Candidate {
@@ -53,12 +58,18 @@ class Engine {
   };
   Engine() = default;
 
-  std::vector<Job*> whose_turn(const std::vector<std::shared_ptr<Job>>& jobs);
+  struct Turn {
+    std::vector<Job*> jobs;
+    bool is_bulk;
+    bool others_wait;
+  };
+  Turn whose_turn(const std::vector<std::shared_ptr<Job>>& jobs) const;
   std::vector<Candidate> gather(const std::vector<Job*>& jobs);
   void tokenise(Job& job, size_t n_enough);
   std::vector<Candidate> choose(const std::vector<Candidate>& candidates) const;
-  void run(const std::vector<Candidate>& chosen, const Abort& stop);
-  void run_pack(const std::vector<Candidate>& chosen, const Abort& stop);
+  void run_bulk(const std::vector<Candidate>& chosen, const Abort& stop, const Pause& pause);
+  void run(const std::vector<Candidate>& chosen, const Abort& stop, const Pause& pause);
+  void run_pack(const std::vector<Candidate>& chosen, const Abort& stop, const Pause& pause);
   void deliver(Job& job, size_t index, const float* row, size_t n_values) const;
   static void retire(const std::vector<Candidate>& chosen);
 
@@ -67,7 +78,8 @@ class Engine {
   std::unique_ptr<Vocabulary> vocabulary_;
   std::unique_ptr<Forward> forward_;
   uint64_t n_turns_ = 0;
-  int n_interactive_in_a_row_ = 0;
+  Shares shares_;
+  bool bulk_stands_aside_ = false;
 };
 
 }  // namespace qwen3_embed

@@ -16,6 +16,10 @@ using RowSink = std::function<void(size_t i_sequence, const float* values, size_
 // Polled often while a pass runs, from any thread; true stops it.
 using Abort = std::function<bool()>;
 
+// Called between two steps of a pass, on the thread that called run(). It may run another pack on
+// the same Forward, but that one gets no pause of its own.
+using Pause = std::function<void()>;
+
 // Wall time of the passes so far, for traces and the bench.
 struct ForwardTimes {
   int64_t n_packs = 0;
@@ -44,7 +48,9 @@ class Forward {
 
   // Runs one pack to the end, or throws Failure (aborted, out_of_memory, compute) before the first
   // call of `sink`. After a throw the next run() starts clean. Called from one thread at a time.
-  virtual void run(const Pack& pack, const Abort& abort, const RowSink& sink) = 0;
+  // Those that cannot stand aside never call `pause`.
+  virtual void run(const Pack& pack, const Abort& abort, const RowSink& sink,
+                   const Pause& pause = {}) = 0;
 
   virtual ForwardTimes times() const { return {}; }
 };

@@ -55,7 +55,7 @@ class Generic final : public Forward {
 
   const Limits& limits() const override { return limits_; }
 
-  void run(const Pack& pack, const Abort& abort, const RowSink& sink) override {
+  void run(const Pack& pack, const Abort& abort, const RowSink& sink, const Pause&) override {
     int n_tokens = 0;
     for (const Sequence* sequence : pack.sequences)
       n_tokens += static_cast<int>(sequence->ids.size());

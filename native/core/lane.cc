@@ -112,27 +112,49 @@ void Lane::work() {
       changed_.wait(
           lock, [&] { return !jobs_.empty() || !arrived_.empty() || closing_ || stop_ || woken_; });
       woken_ = false;
-      std::move(arrived_.begin(), arrived_.end(), std::back_inserter(jobs_));
-      arrived_.clear();
-      if (jobs_.empty() && (closing_ || stop_)) return;
+      if (jobs_.empty() && arrived_.empty() && (closing_ || stop_)) return;
     }
+    take_arrived();
     if (stop_) {
       for (const std::shared_ptr<Job>& job : jobs_) job->abort();
     }
-    const std::optional<Failure> failure =
-        attempt([&] { engine_->turn(jobs_, [this] { return stop_.load(); }); });
-    if (failure) {
-      for (const std::shared_ptr<Job>& job : jobs_) {
-        if (!job->settled()) job->failure = failure;
-      }
-    }
-    settle();
+    turn(jobs_, [this] { let_interactive_pass(); });
+    settle([](const Job&) { return true; });
   }
 }
 
-void Lane::settle() {
+void Lane::take_arrived() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  std::move(arrived_.begin(), arrived_.end(), std::back_inserter(jobs_));
+  arrived_.clear();
+}
+
+void Lane::turn(const std::vector<std::shared_ptr<Job>>& jobs, const Pause& pause) {
+  const std::optional<Failure> failure = attempt([&] {
+    engine_->turn(
+        jobs, [this] { return stop_.load(); }, pause);
+  });
+  if (!failure) return;
+  for (const std::shared_ptr<Job>& job : jobs) {
+    if (!job->settled()) job->failure = failure;
+  }
+}
+
+// Bulk jobs whose pack stands aside meanwhile stay as they are.
+void Lane::let_interactive_pass() {
+  take_arrived();
+  std::vector<std::shared_ptr<Job>> interactive;
+  std::copy_if(jobs_.begin(), jobs_.end(), std::back_inserter(interactive),
+               [](const std::shared_ptr<Job>& job) { return job->options.interactive; });
+  if (interactive.empty()) return;
+  turn(interactive, {});
+  settle([](const Job& job) { return job.options.interactive; });
+}
+
+void Lane::settle(const std::function<bool(const Job&)>& which) {
   const auto first_settled = std::stable_partition(
-      jobs_.begin(), jobs_.end(), [](const std::shared_ptr<Job>& job) { return !job->settled(); });
+      jobs_.begin(), jobs_.end(),
+      [&](const std::shared_ptr<Job>& job) { return !job->settled() || !which(*job); });
   const std::vector<std::shared_ptr<Job>> settled(first_settled, jobs_.end());
   jobs_.erase(first_settled, jobs_.end());
   {

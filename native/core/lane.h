@@ -51,7 +51,10 @@ class Lane {
   void run();
   bool load();
   void work();
-  void settle();
+  void take_arrived();
+  void turn(const std::vector<std::shared_ptr<Job>>& jobs, const Pause& pause);
+  void let_interactive_pass();
+  void settle(const std::function<bool(const Job&)>& which);
 
   const LoadOptions options_;
   const size_t n_queued_texts_;

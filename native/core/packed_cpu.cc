@@ -22,10 +22,6 @@ int64_t now_ns() {
       .count();
 }
 
-size_t floats(int64_t n_rows, int64_t width) {
-  return static_cast<size_t>(n_rows * width) * sizeof(float);
-}
-
 }  // namespace
 
 PackedCpu::PackedCpu(const Gguf& file, const Facts& facts, const PackedOptions& options)
@@ -86,16 +82,17 @@ void PackedCpu::load(const PackedOptions& options) {
   }
 }
 
-void PackedCpu::run(const Pack& pack, const Abort& abort, const RowSink& sink) {
+void PackedCpu::run(const Pack& pack, const Abort& abort, const RowSink& sink, const Pause& pause) {
   const ForwardTimes before = times_;
   try {
     check_pack(pack, limits_, weights_.token_embd().n_out, head_);
     const Trie trie = build_trie(pack.sequences);
     const std::vector<int32_t> outputs = output_rows(trie, pack.pooling);
     abort_ = &abort;
-    reserve(trie.n_rows());
+    pause_ = pause ? &pause : nullptr;
+    reserve(trie.n_rows(), static_cast<int32_t>(outputs.size()));
     compute(trie, outputs);
-    const float* rows = outputs.empty() ? hidden_.floats() : outputs_.floats();
+    const float* rows = outputs.empty() ? rows_.hidden.floats() : rows_.outputs.floats();
     deliver_rows(trie, pack.pooling, outputs, rows, n_embd_, head_, sink);
     lap(times_.rest_ms);
     ++times_.n_packs;
@@ -112,29 +109,8 @@ void PackedCpu::run(const Pack& pack, const Abort& abort, const RowSink& sink) {
   trace_pack(before, times_);
 }
 
-// Memory of a pass within the budget is kept for the next one; that of a longer text is given back.
-void PackedCpu::reserve(int32_t n_rows) {
-  const int32_t tile = std::min(tile_, n_rows);
-  hidden_.reserve(floats(n_rows, n_embd_));
-  k_.reserve(floats(n_rows, n_kv_));
-  v_.reserve(floats(n_rows, n_kv_));
-  q_.reserve(floats(tile, n_q_));
-  gate_.reserve(floats(tile, n_ff_));
-  up_.reserve(floats(tile, n_ff_));
-}
-
-void PackedCpu::release() {
-  abort_ = nullptr;
-  const size_t usual =
-      floats(2 * int64_t{options_.budget}, std::max({n_embd_, n_kv_, facts_.head_dim}));
-  for (Buffer* buffer : {&hidden_, &outputs_, &k_, &v_, &angles_}) {
-    if (buffer->n_bytes() > usual) buffer->free();
-  }
-  if (angles_.n_bytes() == 0) n_angles_ = 0;
-}
-
 void PackedCpu::compute(const Trie& trie, const std::vector<int32_t>& outputs) {
-  lap_ = now_ns();
+  start_lap();
   grow_angles(trie);
   embed(trie);
   for (size_t i = 0; i < layers_.size(); ++i) {
@@ -146,14 +122,14 @@ void PackedCpu::compute(const Trie& trie, const std::vector<int32_t>& outputs) {
     }
   }
   if (outputs.empty()) {
-    final_norm(hidden_.floats(), trie.n_rows());
+    final_norm(rows_.hidden.floats(), trie.n_rows());
   } else {
-    final_norm(outputs_.floats(), static_cast<int32_t>(outputs.size()));
+    final_norm(rows_.outputs.floats(), static_cast<int32_t>(outputs.size()));
   }
 }
 
 void PackedCpu::embed(const Trie& trie) {
-  float* hidden = hidden_.floats();
+  float* hidden = rows_.hidden.floats();
   each_row(trie.n_rows(), [&](int32_t row, int) {
     Weights::read_row(weights_.token_embd(), trie.ids[static_cast<size_t>(row)],
                       hidden + int64_t{row} * n_embd_);
@@ -164,13 +140,14 @@ void PackedCpu::embed(const Trie& trie) {
 void PackedCpu::layer(const Layer& layer, const Trie& trie) {
   for (int32_t first = 0; first < trie.n_rows(); first += tile_) {
     const Tile tile{first, std::min(tile_, trie.n_rows() - first), nullptr};
-    float* hidden = hidden_.floats() + int64_t{first} * n_embd_;
+    float* hidden = rows_.hidden.floats() + int64_t{first} * n_embd_;
     norm(hidden, layer.weights->attn_norm, tile.n);
     project(layer, tile, true, true);
     rotate(layer, trie, tile, true, true);
     attend(trie, tile);
     mix(layer, hidden, tile.n);
     feed_forward(layer, hidden, tile.n);
+    stand_aside();
   }
 }
 
@@ -179,25 +156,26 @@ void PackedCpu::last_layer(const Layer& layer, const Trie& trie,
                            const std::vector<int32_t>& outputs) {
   for (int32_t first = 0; first < trie.n_rows(); first += tile_) {
     const Tile tile{first, std::min(tile_, trie.n_rows() - first), nullptr};
-    norm(hidden_.floats() + int64_t{first} * n_embd_, layer.weights->attn_norm, tile.n);
+    norm(rows_.hidden.floats() + int64_t{first} * n_embd_, layer.weights->attn_norm, tile.n);
     project(layer, tile, false, true);
     rotate(layer, trie, tile, false, true);
+    stand_aside();
   }
   const auto n_outputs = static_cast<int32_t>(outputs.size());
-  outputs_.reserve(floats(n_outputs, n_embd_));
   for (int32_t i = 0; i < n_outputs; ++i) {
-    const float* row = hidden_.floats() + int64_t{outputs[static_cast<size_t>(i)]} * n_embd_;
-    std::copy(row, row + n_embd_, outputs_.floats() + int64_t{i} * n_embd_);
+    const float* row = rows_.hidden.floats() + int64_t{outputs[static_cast<size_t>(i)]} * n_embd_;
+    std::copy(row, row + n_embd_, rows_.outputs.floats() + int64_t{i} * n_embd_);
   }
   for (int32_t first = 0; first < n_outputs; first += tile_) {
     const Tile tile{first, std::min(tile_, n_outputs - first), &outputs};
-    float* hidden = outputs_.floats() + int64_t{first} * n_embd_;
+    float* hidden = rows_.outputs.floats() + int64_t{first} * n_embd_;
     norm(hidden, layer.weights->attn_norm, tile.n);
     project(layer, tile, true, false);
     rotate(layer, trie, tile, true, false);
     attend(trie, tile);
     mix(layer, hidden, tile.n);
     feed_forward(layer, hidden, tile.n);
+    stand_aside();
   }
 }
 
@@ -214,8 +192,8 @@ void PackedCpu::project(const Layer& layer, const Tile& tile, bool queries, bool
   if (queries) tasks.push_back({layer.wq.get(), {q_.floats(), n_q_, nullptr}});
   if (keys) {
     const int64_t at = int64_t{tile.first} * n_kv_;
-    tasks.push_back({layer.wk.get(), {k_.floats() + at, n_kv_, nullptr}});
-    tasks.push_back({layer.wv.get(), {v_.floats() + at, n_kv_, nullptr}});
+    tasks.push_back({layer.wk.get(), {rows_.k.floats() + at, n_kv_, nullptr}});
+    tasks.push_back({layer.wv.get(), {rows_.v.floats() + at, n_kv_, nullptr}});
   }
   products_.run(crew_, *abort_, embd_inputs_, tasks);
   lap(times_.products_ms);
@@ -233,7 +211,7 @@ void PackedCpu::rotate(const Layer& layer, const Trie& trie, const Tile& tile, b
                        layer.weights->q_norm.data(), epsilon_, angles);
     }
     if (keys) {
-      kernel.norm_rope(k_.floats() + int64_t{tile.row(i)} * n_kv_, facts_.n_head_kv, dim, dim,
+      kernel.norm_rope(rows_.k.floats() + int64_t{tile.row(i)} * n_kv_, facts_.n_head_kv, dim, dim,
                        layer.weights->k_norm.data(), epsilon_, angles);
     }
   });
@@ -271,28 +249,7 @@ void PackedCpu::final_norm(float* hidden, int32_t n_rows) {
   });
 }
 
-void PackedCpu::grow_angles(const Trie& trie) {
-  const int32_t n = *std::max_element(trie.positions.begin(), trie.positions.end()) + 1;
-  if (n <= n_angles_) return;
-  const int32_t dim = facts_.head_dim;
-  n_angles_ = 0;
-  angles_.reserve(floats(n, dim));
-  each_row(n, [&](int32_t position, int) {
-    kernels::rope_angles(position, dim, facts_.rope_theta,
-                         angles_.floats() + int64_t{position} * dim);
-  });
-  n_angles_ = n;
-}
-
-template <typename Work>
-void PackedCpu::each_row(int32_t n_rows, const Work& work) {
-  const auto at_once = static_cast<int32_t>(rows_at_once(n_rows, crew_.n_threads()));
-  crew_.each((n_rows + at_once - 1) / at_once, *abort_, [&](int64_t item, int worker) {
-    const auto begin = static_cast<int32_t>(item) * at_once,
-               end = std::min(n_rows, begin + at_once);
-    for (int32_t row = begin; row < end; ++row) work(row, worker);
-  });
-}
+void PackedCpu::start_lap() { lap_ = now_ns(); }
 
 void PackedCpu::lap(double& stage_ms) {
   const int64_t now = now_ns();

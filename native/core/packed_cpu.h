@@ -2,6 +2,7 @@
 // layer at a time.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -19,7 +20,7 @@ class PackedCpu : public Forward {
   PackedCpu(const Gguf& file, const Facts& facts, const PackedOptions& options);
 
   const Limits& limits() const override { return limits_; }
-  void run(const Pack& pack, const Abort& abort, const RowSink& sink) override;
+  void run(const Pack& pack, const Abort& abort, const RowSink& sink, const Pause& pause) override;
   ForwardTimes times() const override { return times_; }
 
  private:
@@ -45,8 +46,16 @@ class PackedCpu : public Forward {
     int32_t spans_begin, spans_end;  // in spans_: where the keys from position 0 on stand
   };
 
+  // What a pass keeps from one tile to the next.
+  struct Rows {
+    Buffer hidden;   // (n_rows, n_embd)
+    Buffer outputs;  // (n_outputs, n_embd)
+    Buffer k, v;     // (n_rows, n_kv), of one layer
+  };
+  class Aside;
+
   void load(const PackedOptions& options);
-  void reserve(int32_t n_rows);
+  void reserve(int32_t n_rows, int32_t n_outputs);
   void release();
 
   // The story of a pass, in order.
@@ -69,7 +78,9 @@ class PackedCpu : public Forward {
   void grow_angles(const Trie& trie);
   template <typename Work>
   void each_row(int32_t n_rows, const Work& work);
+  void start_lap();
   void lap(double& stage_ms);
+  void stand_aside();
 
   const Facts facts_;
   const PackedOptions options_;
@@ -83,9 +94,7 @@ class PackedCpu : public Forward {
   RankHead head_;
 
   Inputs embd_inputs_, q_inputs_, ff_inputs_;  // of a tile
-  Buffer hidden_;                              // (n_rows, n_embd)
-  Buffer outputs_;                             // (n_outputs, n_embd)
-  Buffer k_, v_;                               // (n_rows, n_kv), of one layer
+  Rows rows_, other_rows_;                     // of the pass, and of one that stands aside
   Buffer q_, gate_, up_;                       // of a tile; attention's result replaces q
   Buffer angles_;                              // (n_positions, head_dim)
   int32_t n_angles_ = 0;
@@ -94,8 +103,20 @@ class PackedCpu : public Forward {
   std::vector<std::vector<kernels::KeyRun>> key_runs_;  // for each worker
 
   const Abort* abort_ = nullptr;
+  const Pause* pause_ = nullptr;
+  bool stands_aside_ = false;  // another pass does, while this one runs
   int64_t lap_ = 0;
   ForwardTimes times_;
 };
+
+template <typename Work>
+void PackedCpu::each_row(int32_t n_rows, const Work& work) {
+  const auto at_once = static_cast<int32_t>(rows_at_once(n_rows, crew_.n_threads()));
+  crew_.each((n_rows + at_once - 1) / at_once, *abort_, [&](int64_t item, int worker) {
+    const auto begin = static_cast<int32_t>(item) * at_once,
+               end = std::min(n_rows, begin + at_once);
+    for (int32_t row = begin; row < end; ++row) work(row, worker);
+  });
+}
 
 }  // namespace qwen3_embed

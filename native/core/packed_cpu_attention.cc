@@ -58,7 +58,7 @@ void PackedCpu::answer(const Question& question, int64_t head, int worker) {
   for (int32_t i = question.spans_begin; i < question.spans_end; ++i) {
     const Span& span = spans_[static_cast<size_t>(i)];
     const int64_t at = int64_t{span.row} * n_kv_ + head * dim;
-    runs.push_back({k_.floats() + at, v_.floats() + at, span.n_tokens});
+    runs.push_back({rows_.k.floats() + at, rows_.v.floats() + at, span.n_tokens});
   }
   float* q = q_.floats() + int64_t{question.first} * n_q_ + head * group * dim;
   kernels::Attention a;

@@ -58,7 +58,7 @@ struct PackedGraph::Draft {
   std::vector<std::pair<ggml_tensor*, std::vector<int32_t>>> integers;
 };
 
-void PackedGraph::run(const Pack& pack, const Abort& abort, const RowSink& sink) {
+void PackedGraph::run(const Pack& pack, const Abort& abort, const RowSink& sink, const Pause&) {
   const ForwardTimes before = times_;
   const auto start = std::chrono::steady_clock::now();
   abort_ = &abort;

@@ -19,7 +19,7 @@ class PackedGraph : public Forward {
   PackedGraph(const Gguf& file, const Facts& facts, const PackedOptions& options);
 
   const Limits& limits() const override { return limits_; }
-  void run(const Pack& pack, const Abort& abort, const RowSink& sink) override;
+  void run(const Pack& pack, const Abort& abort, const RowSink& sink, const Pause&) override;
   ForwardTimes times() const override { return times_; }
 
  private:

@@ -31,7 +31,6 @@ void Buffer::Delete::operator()(void* memory) const {
 
 void Buffer::reserve(size_t n_bytes) {
   if (n_bytes <= n_bytes_) return;
-  free();
   memory_.reset(::operator new(n_bytes, std::align_val_t(kernels::kAlignment)));
   n_bytes_ = n_bytes;
 }

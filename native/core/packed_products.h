@@ -13,7 +13,8 @@
 
 namespace qwen3_embed {
 
-// Memory at a multiple of kernels::kAlignment that grows and is reused. Throws std::bad_alloc.
+// Memory at a multiple of kernels::kAlignment that grows and is reused. Throws std::bad_alloc, and
+// is as it was then.
 class Buffer {
  public:
   Buffer() = default;

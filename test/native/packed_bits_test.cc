@@ -107,6 +107,45 @@ static void check_shapes() {
   }
 }
 
+// A pass that stands aside for others, after every tile, and these, against each alone.
+static void check_standing_aside() {
+  const Model model(model_file(GGML_TYPE_Q8_0));
+  PackedOptions options;
+  options.n_threads = 2;
+  options.tile = 16;
+  const std::vector<Sequence> pack = random_sequences(21, 6, 40);
+  const std::vector<Sequence> others = random_sequences(22, 24, 90);
+  for (const Pooling pooling : {Pooling::last, Pooling::mean, Pooling::none}) {
+    const auto forward = model.packed(options);
+    const Rows alone = run(*forward, pack, pooling);
+    Rows others_alone;
+    for (const Sequence& other : others)
+      others_alone.push_back(run(*forward, {other}, Pooling::last).front());
+
+    const auto fresh = model.packed(options);
+    size_t n_pauses = 0;
+    int n_others_different = 0, n_aborted = 0;
+    const Pause pause = [&] {
+      const size_t i = n_pauses++ % others.size();
+      if (i % 5 == 4) {
+        try {
+          run(*fresh, {others[i]}, Pooling::last, [] { return true; });
+        } catch (const Failure& failure) {
+          n_aborted += failure.code == Code::aborted;
+        }
+      } else {
+        n_others_different +=
+            !same_bits(run(*fresh, {others[i]}, Pooling::last).front(), others_alone[i]);
+      }
+    };
+    const Rows aside = run(*fresh, pack, pooling, {}, pause);
+    CHECK(n_pauses > others.size());
+    CHECK(n_aborted > 0);
+    CHECK(n_others_different == 0);
+    for (size_t i = 0; i < pack.size(); ++i) CHECK(same_bits(aside[i], alone[i]));
+  }
+}
+
 // That the comparison would see it.
 static void one_bit_is_seen() {
   std::vector<float> a(256, 0.1f), b = a;
@@ -122,6 +161,7 @@ int main() {
   load_backends(libraries());
   one_bit_is_seen();
   check_shapes();
+  check_standing_aside();
   std::vector<std::string> kernel_names = {"ggml"};
   for (int i = 0; kernels::available(i) != nullptr; ++i)
     kernel_names.push_back(kernels::available(i)->name);

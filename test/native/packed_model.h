@@ -112,12 +112,13 @@ inline std::string model_file(ggml_type type, Heads heads = Heads::embed) {
 using Rows = std::vector<std::vector<float>>;
 
 inline Rows run(Forward& forward, const std::vector<Sequence>& sequences, Pooling pooling,
-                const Abort& abort = {}) {
+                const Abort& abort = {}, const Pause& pause = {}) {
   Pack pack{{}, pooling};
   for (const Sequence& sequence : sequences) pack.sequences.push_back(&sequence);
   Rows rows(sequences.size());
-  forward.run(pack, abort,
-              [&](size_t i, const float* values, size_t n) { rows[i].assign(values, values + n); });
+  forward.run(
+      pack, abort,
+      [&](size_t i, const float* values, size_t n) { rows[i].assign(values, values + n); }, pause);
   return rows;
 }
 
