@@ -1,4 +1,5 @@
-// Requests a second and how long each takes, at 1, 8 and 64 connections, beside node-llama-cpp.
+// Requests a second and how long each takes, at 1, 8 and 64 connections, beside node-llama-cpp behind
+// the thinnest server, and llama.cpp's own server where LLAMA_SERVER names its binary.
 // Usage: node server/load.mjs [--model FILE] [--threads N] [--seconds N] [--words N] [--only NAME]
 import { parseArgs } from 'node:util'
 import autocannon from 'autocannon'
@@ -17,7 +18,9 @@ const { values } = parseArgs({
 })
 const { path } = modelFor('embed', values)
 const words = Number(values.words)
-const contenders = values.only ? [values.only] : ['ours', 'node-llama-cpp']
+const contenders = values.only
+  ? values.only.split(',')
+  : ['ours', 'node-llama-cpp', ...(process.env.LLAMA_SERVER ? ['llama-server'] : [])]
 
 console.log('| server | connections | requests/s | p50 ms | p95 ms | p99 ms | errors |')
 console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: |')

@@ -12,7 +12,7 @@ export async function started(name, path, threads) {
     createInterface({ input: child.stdout }).once('line', resolve)
     child.once('exit', (code) => reject(new Error(`${name} ended with ${code}`)))
   })
-  return { url, pid: child.pid, end: () => child.kill('SIGKILL') }
+  return { url, pid: child.pid, end: () => child.kill() }
 }
 
 /** Words that are mostly a token each; no two texts are equal or begin alike. */
