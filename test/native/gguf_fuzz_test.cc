@@ -369,6 +369,7 @@ void mutate_array(Builder& file, Builder::Value& value) {
 void mutate_tensor(Builder& file) {
   if (file.tensors.empty()) return;
   Builder::Tensor& tensor = file.tensors[pick(file.tensors.size())];
+  if (tensor.shape.empty()) tensor.shape = {1};
   switch (pick(8)) {
     case 0:
       tensor.type = static_cast<int32_t>(pick(45)) - 1;
