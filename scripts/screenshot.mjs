@@ -1,4 +1,4 @@
-// The server's page in headless Chromium: light, dark, narrow, each view; checks what must be on it.
+// The server's page in headless Chromium: light, dark, narrow, each view and each state; checks what must be on it.
 // Needs Chromium and playwright-core: apt-get install chromium && npm install --no-save playwright-core
 // Usage: node scripts/screenshot.mjs FOLDER [RERANKER.gguf]
 import { mkdirSync } from 'node:fs'
@@ -11,23 +11,120 @@ const [folder = 'build/screenshots', reranker] = process.argv.slice(2)
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 mkdirSync(folder, { recursive: true })
 
+const mini = await Embedder.load('mini')
 const models = {
-  mini: await Embedder.load('mini'),
+  mini,
   ...(reranker ? { reranker: await Reranker.load(reranker) } : {}),
 }
-const server = await serve({ models, port: 0 })
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
 const problems = []
+let pictures = 0
 
 const looks = [
   { name: 'light', colorScheme: 'light', viewport: { width: 1280, height: 900 } },
   { name: 'dark', colorScheme: 'dark', viewport: { width: 1280, height: 900 } },
-  { name: 'narrow', colorScheme: 'light', viewport: { width: 360, height: 740 } },
+  { name: 'narrow', colorScheme: 'light', viewport: { width: 375, height: 740 } },
+  { name: 'narrow-dark', colorScheme: 'dark', viewport: { width: 375, height: 740 } },
+]
+const odd = [
+  '<b>bold</b> <img src=x onerror=alert(1)> <script>alert(1)</script>',
+  'יש לך שלושים יום להחזיר את המוצר ולקבל את הכסף בחזרה.',
+  'يمكنك إعادة المنتج خلال ثلاثين يومًا لاسترداد المبلغ.',
+  'a long document about refunds and returns '.repeat(400),
+  'nobreak'.repeat(60),
 ]
 for (const { name, ...look } of looks) {
+  const server = await serve({ models, port: 0 })
+  const { page, take, expect, search } = await open(name, look, server)
+  await page.waitForSelector('#results li')
+  if (!reranker) expect(await page.textContent('#results li .document'), /refund/)
+  expect(await page.textContent('#cost'), /^[\d,]+ tokens, \d+ ms$/)
+  expect(await page.textContent('#legend-end'), reranker ? /^A full bar is 1.$/ : /No reranker/)
+  await take('ranked')
+
+  await page.click('#tab-map')
+  await page.hover('#grid .cell >> nth=1')
+  expect(await page.textContent('#pair'), /^−?\d\.\d+You can return.+To reset/)
+  await take('map')
+  await page.focus('#grid')
+  await page.keyboard.press('ArrowDown')
+  await page.keyboard.press('End')
+  expect(await page.getAttribute('#current', 'aria-label'), /: To reset.+ × The printer/)
+  await take('map-keyboard')
+
+  await page.click('#tab-ranked')
+  await page.click('summary')
+  await search('refund', odd.join('\n'))
+  await page.waitForFunction((count) => {
+    return document.querySelectorAll('#results li').length === count
+  }, odd.length)
+  if (await page.$('#results b, #results img')) problems.push(`${name}: a document became markup`)
+  expect(await page.textContent('#cost'), / cut, /)
+  await take('odd')
+  await page.click('#tab-map')
+  await page.hover('#grid .cell >> nth=8')
+  await take('odd-map')
+  await page.click('summary')
+
+  const many = Array.from({ length: 5000 }, (_, i) => `Document ${i} tells of the year ${i}.`)
+  await search('1984', many.join('\n'))
+  await page.waitForFunction(() => /5,000/.test(document.querySelector('#map-note').textContent))
+  await take('many-map')
+  await page.click('#tab-ranked')
+  expect(await page.textContent('#ranked-note'), /^The best 200 of 5,000/)
+  await take('many', { fullPage: false })
+
+  await search('  ', 'one\ntwo')
+  await page.waitForSelector('#ranked-note >> text=No query yet')
+  await take('no-query')
+  await search('one', ' \n')
+  await page.waitForSelector('#ranked-note >> text=No documents yet')
+  await take('no-documents')
+  await server.close()
+  await search('one', 'one\ntwo')
+  await page.waitForSelector('#problem >> text=The server does not answer')
+  await take('stopped')
+  await page.close()
+
+  const locked = await serve({ models: { mini }, port: 0, keys: ['a key of the house'] })
+  const visit = await open(`${name}-locked`, look, locked)
+  await visit.page.waitForSelector('#problem >> text=asks for an API key')
+  await visit.take('door')
+  await visit.page.keyboard.type('not a key')
+  await visit.page.keyboard.press('Enter')
+  await visit.page.waitForSelector('#problem >> text=no API key of this server')
+  await visit.page.fill('#key', 'a key of the house')
+  await visit.page.keyboard.press('Enter')
+  await visit.page.waitForSelector('#results li')
+  await visit.take('unlocked')
+  await visit.page.close()
+  await locked.close()
+
+  if (!reranker) continue
+  const alone = await serve({ models: { reranker: models.reranker }, port: 0 })
+  const ranks = await open(`${name}-alone`, look, alone)
+  await ranks.page.waitForSelector('#results li')
+  await ranks.take('ranked')
+  await ranks.page.click('#tab-map')
+  ranks.expect(await ranks.page.textContent('#map-note'), /No embedding model/)
+  await ranks.page.close()
+  await alone.close()
+}
+await browser.close()
+await Promise.all(Object.values(models).map((model) => model.close()))
+
+for (const problem of problems) console.error(problem)
+console.log(
+  problems.length === 0 ? `${pictures} pictures in ${folder}` : `${problems.length} problems`,
+)
+process.exitCode = problems.length === 0 ? 0 : 1
+
+async function open(name, look, server) {
   const page = await (await browser.newContext(look)).newPage()
   page.on('console', (message) => {
-    if (message.type() === 'error') problems.push(`${name}: console: ${message.text()}`)
+    // A refusal and a stopped server are among what is asked for here.
+    const isMeant = /401|ERR_CONNECTION_REFUSED/.test(message.text())
+    if (message.type() === 'error' && !isMeant) problems.push(`${name}: ${message.text()}`)
   })
   page.on('pageerror', (error) => problems.push(`${name}: ${error.message}`))
   page.on('request', (request) => {
@@ -36,30 +133,29 @@ for (const { name, ...look } of looks) {
     }
   })
   await page.goto(server.url)
-  await page.waitForSelector('#results li')
-  expect(name, await page.textContent('#results li .document'), /refund/, reranker)
-  expect(name, await page.textContent('#cost'), /^[\d,]+ tokens, \d+ ms$/)
-  await page.screenshot({ path: join(folder, `${name}-ranked.png`), fullPage: true })
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
-  if (wide > 0) problems.push(`${name}: ${wide} pixels wider than the screen`)
-  await page.click('#tab-map')
-  await page.hover('#grid .cell:nth-child(2)')
-  expect(name, await page.textContent('#cell'), /^\S+: .+ × .+$/)
-  await page.screenshot({ path: join(folder, `${name}-map.png`), fullPage: true })
-  await page.fill('#documents', '<b>bold</b>\nsecond')
-  await page.fill('#query', 'second')
-  await page.keyboard.press('Enter')
-  await page.waitForFunction(() => document.querySelectorAll('#results li').length === 2)
-  if (await page.$('#results b')) problems.push(`${name}: a document became markup`)
-}
-await browser.close()
-await server.close()
-await Promise.all(Object.values(models).map((model) => model.close()))
-
-for (const problem of problems) console.error(problem)
-console.log(problems.length === 0 ? `Six pictures in ${folder}` : `${problems.length} problems`)
-process.exitCode = problems.length === 0 ? 0 : 1
-
-function expect(name, text, pattern, isRandom = false) {
-  if (!isRandom && !pattern.test(text)) problems.push(`${name}: ${text} is not like ${pattern}`)
+  return {
+    page,
+    async take(what, options = { fullPage: true }) {
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+      if (wide > 0) problems.push(`${name}-${what}: ${wide} pixels wider than the screen`)
+      await page.screenshot({ path: join(folder, `${name}-${what}.png`), ...options })
+      pictures++
+    },
+    expect(text, pattern) {
+      if (!pattern.test(text)) problems.push(`${name}: ${text} is not like ${pattern}`)
+    },
+    async search(query, documents) {
+      // Typing thousands of lines takes Chromium minutes.
+      await page.$eval(
+        '#documents',
+        (field, text) => {
+          field.value = text
+          field.dispatchEvent(new Event('input'))
+        },
+        documents,
+      )
+      await page.fill('#query', query)
+      await page.press('#query', 'Enter')
+    },
+  }
 }

@@ -1,4 +1,4 @@
-// Works on any server that speaks OpenAI's embeddings and Jina's rerank; this one is at the page's own address.
+// Asks for OpenAI's embeddings and Jina's rerank at the page's own address; what is ours alone is the kind of a model.
 const base = location.pathname.replace(/\/$/, '')
 const $ = (id) => document.getElementById(id)
 
@@ -17,12 +17,20 @@ const examples = [
   'The printer is out of paper again.',
 ]
 
-/** Lines of the list that the map compares: more cells than this are too small to read. */
+/** Documents that the list shows: nobody reads further, and a browser takes its time over thousands. */
+const listSize = 200
+
+/** Documents that the map compares: more cells than this are too small to tell apart. */
 const mapSize = 60
 
-let shown = 0
+/** Texts of one request: long lists stay within a server's limits. */
+const partSize = 256
 
-async function call(path, body) {
+let isReady = false
+let working = new AbortController()
+let map = { texts: [], values: [], cells: [], at: -1 }
+
+async function call(path, body, signal) {
   const key = sessionStorage.getItem('key')
   const response = await fetch(base + path, {
     method: body ? 'POST' : 'GET',
@@ -31,17 +39,60 @@ async function call(path, body) {
       ...(key ? { authorization: `Bearer ${key}` } : {}),
     },
     body: body ? JSON.stringify(body) : undefined,
+    signal,
+  }).catch((cause) => {
+    throw new Error('The server does not answer. Is it still running?', { cause })
   })
-  const answer = await response.json()
-  if (response.ok) return answer
-  if (response.status === 401) $('key-form').hidden = false
-  throw new Error(answer.error?.message ?? answer.message ?? answer.detail ?? response.statusText)
+  const answer = await response.json().catch(() => null)
+  if (response.ok && answer) {
+    return { ...answer, cut: Number(response.headers.get('x-truncated-tokens')) }
+  }
+  if (response.status === 401) {
+    $('key-form').hidden = false
+    $('key').focus()
+    throw new Error(key ? 'This is no API key of this server.' : 'This server asks for an API key.')
+  }
+  throw new Error(
+    answer?.error?.message ??
+      answer?.message ??
+      answer?.detail ??
+      `The server answered ${response.status} ${response.statusText}, and not with JSON.`,
+  )
 }
 
-async function embed(input, more = {}) {
-  const body = { model: $('embedder').value, input, encoding_format: 'base64', ...more }
-  const { data, usage } = await call('/v1/embeddings', body)
-  return { vectors: data.map(({ embedding }) => decode(embedding)), tokens: usage.total_tokens }
+/** Vectors, or null where no model makes any. */
+async function embed(texts, more, signal) {
+  const model = $('embedder').value
+  if (model === '') return { items: null, tokens: 0, cut: 0 }
+  return inParts(texts, async (input) => {
+    const body = { model, input, encoding_format: 'base64', ...more }
+    const { data, ...answer } = await call('/v1/embeddings', body, signal)
+    return { ...answer, items: data.map(({ embedding }) => decode(embedding)) }
+  })
+}
+
+/** Scores, or null where no model gives any. */
+async function rerank(query, texts, more, signal) {
+  const model = $('reranker').value
+  if (model === '' || query === '') return { items: null, tokens: 0, cut: 0 }
+  return inParts(texts, async (documents) => {
+    const body = { model, query, documents, truncation: true, ...more }
+    const { results, ...answer } = await call('/v1/rerank', body, signal)
+    const items = new Array(documents.length)
+    for (const { index, relevance_score: score } of results) items[index] = score
+    return { ...answer, items }
+  })
+}
+
+async function inParts(texts, ask) {
+  const whole = { items: [], tokens: 0, cut: 0 }
+  for (let i = 0; i < texts.length; i += partSize) {
+    const { items, usage, cut } = await ask(texts.slice(i, i + partSize))
+    whole.items.push(...items)
+    whole.tokens += usage.total_tokens
+    whole.cut += cut
+  }
+  return whole
 }
 
 function decode(base64) {
@@ -60,93 +111,173 @@ function documents() {
   return lines.map((line) => line.trim()).filter((line) => line !== '')
 }
 
-async function rerank(query, texts, instruction) {
-  const model = $('reranker').value
-  if (model === '') return { scores: null, tokens: 0 }
-  const body = { model, query, documents: texts, truncation: true, ...instruction }
-  const { results, usage } = await call('/v1/rerank', body)
-  const scores = new Array(texts.length)
-  for (const { index, relevance_score: score } of results) scores[index] = score
-  return { scores, tokens: usage.total_tokens }
-}
-
 async function run() {
-  const turn = ++shown
+  // Whoever searches again no longer waits for the search before.
+  working.abort()
+  working = new AbortController()
+  const { signal } = working
   const texts = documents()
   const query = $('query').value.trim()
   const text = $('instruction').value.trim()
-  $('count').textContent = texts.length === 1 ? '1 line' : `${texts.length} lines`
-  if (texts.length === 0 || query === '') return
-  $('search').disabled = true
-  const start = performance.now()
+  const instruction = text === '' ? {} : { instruction: text }
+  showCount()
+  const patience = setTimeout(() => {
+    $('cost').textContent = 'Working…'
+  }, 300)
   try {
-    const instruction = text === '' ? {} : { instruction: text }
-    const [asked, given, ranked] = await Promise.all([
-      embed([query], text === '' ? { input_type: 'query' } : instruction),
-      embed(texts, { truncate: true }),
-      rerank(query, texts, instruction),
+    if (!isReady) await loadModels(signal)
+    const start = performance.now()
+    const parts = await Promise.all([
+      embed(
+        query === '' ? [] : [query],
+        text === '' ? { input_type: 'query' } : instruction,
+        signal,
+      ),
+      embed(texts, { truncate: true }, signal),
+      rerank(query, texts, instruction, signal),
     ])
     const milliseconds = performance.now() - start
-    if (turn !== shown) return
-    const tokens = asked.tokens + given.tokens + ranked.tokens
-    $('cost').textContent = `${tokens.toLocaleString('en')} tokens, ${milliseconds.toFixed(0)} ms`
-    $('problem').hidden = true
-    showRanked(texts, given.vectors, asked.vectors[0], ranked.scores)
-    showMap(texts.slice(0, mapSize), given.vectors)
+    const [asked, given, ranked] = parts.map(({ items }) => items)
+    tell('')
+    showRanked(texts, query, given, asked?.[0], ranked)
+    showMap(texts, given)
+    $('cost').textContent = cost(parts, milliseconds)
   } catch (error) {
-    $('problem').textContent = error.message
-    $('problem').hidden = false
+    if (signal.aborted) return
+    tell(error.message)
+    $('cost').textContent = ''
   } finally {
-    $('search').disabled = false
+    clearTimeout(patience)
   }
 }
 
-function showRanked(texts, vectors, query, scores) {
-  const rows = texts.map((text, i) => {
-    return { text, similarity: dot(vectors[i], query), score: scores?.[i] ?? null }
-  })
+function cost(parts, milliseconds) {
+  const [tokens, cut] = ['tokens', 'cut'].map((name) =>
+    parts.reduce((sum, part) => sum + part[name], 0),
+  )
+  const more = cut > 0 ? `${many(cut)} cut, ` : ''
+  return `${many(tokens)} tokens, ${more}${milliseconds.toFixed(0)} ms`
+}
+
+function showRanked(texts, query, vectors, asked, scores) {
+  const isEmpty = texts.length === 0 || query === ''
+  const rows = isEmpty
+    ? []
+    : texts.map((text, i) => {
+        const similarity = vectors ? dot(vectors[i], asked) : null
+        return { text, similarity, score: scores?.[i] ?? null }
+      })
   rows.sort((a, b) => (b.score ?? b.similarity) - (a.score ?? a.similarity))
+  say(
+    'ranked-note',
+    texts.length === 0
+      ? 'No documents yet. Paste some, one a line.'
+      : query === ''
+        ? 'No query yet. Type one to rank the documents.'
+        : rows.length > listSize
+          ? `The best ${listSize} of ${many(rows.length)} documents`
+          : '',
+  )
+  $('ranked-legend').hidden = isEmpty
+  $('legend-similarity').hidden = vectors === null
   $('legend-rerank').hidden = scores === null
+  $('legend-lower').hidden = vectors === null
+  $('legend-end').textContent = `A full bar is 1.${scores ? '' : ' No reranker is loaded.'}`
   $('results').replaceChildren(
-    ...rows.map(({ text, similarity, score }, i) => {
-      const body = element('div', '', element('p', 'document', text))
-      body.append(bar('similarity', similarity, Math.max(0, similarity)))
-      if (score !== null) body.append(bar('rerank', score, score))
+    ...rows.slice(0, listSize).map(({ text, similarity, score }, i) => {
+      const body = element('div', '', directed('p', 'document', text))
+      if (similarity !== null) body.append(bar('similarity', 'Similarity', similarity))
+      if (score !== null) body.append(bar('rerank', 'Reranked', score))
       return element('li', '', element('span', 'rank', `${i + 1}`), body)
     }),
   )
 }
 
-function bar(kind, value, fraction) {
+function bar(kind, what, value) {
   const fill = element('div', `bar ${kind}`)
-  fill.style.width = `${100 * Math.min(1, fraction)}%`
-  const number = element('span', '', minus(value.toFixed(3)))
-  const what = kind === 'rerank' ? 'Reranked' : 'Similarity'
-  const row = element('div', 'score', element('div', 'track', fill), number)
-  row.title = `${what} ${number.textContent}`
-  return row
+  fill.style.width = `${100 * Math.min(1, Math.max(0, value))}%`
+  const name = element('span', 'visually-hidden', `${what} `)
+  const number = element('span', '', name, minus(value.toFixed(3)))
+  const made = element('div', 'score', element('div', 'track', fill), number)
+  made.title = number.textContent
+  return made
 }
 
 function showMap(texts, vectors) {
-  const values = texts.map((_, i) => texts.map((_, j) => dot(vectors[i], vectors[j])))
+  const some = texts.slice(0, mapSize)
+  say(
+    'map-note',
+    vectors === null
+      ? 'No embedding model is loaded.'
+      : some.length === 0
+        ? 'No documents yet. Paste some, one a line.'
+        : some.length < texts.length
+          ? `The first ${mapSize} of ${many(texts.length)} documents`
+          : '',
+  )
+  const isEmpty = vectors === null || some.length === 0
+  $('map-whole').hidden = isEmpty
+  if (isEmpty) return
+  const values = some.map((_, i) => some.map((_, j) => dot(vectors[i], vectors[j])))
   const low = Math.min(...values.flat())
   $('low').textContent = minus(low.toFixed(2))
-  $('high').textContent = '1'
-  $('cell').textContent = 'Point at a cell to read its pair.'
+  const hint = 'Point at a cell, or move with the arrow keys, to read its pair.'
+  $('pair').replaceChildren(element('span', 'hint', hint))
+  const cells = values.flat().map((value) => {
+    const cell = role('gridcell', element('td', 'cell', shortened(value)))
+    cell.style.setProperty('--share', Math.min(1, (value - low) / Math.max(1e-6, 1 - low)))
+    return cell
+  })
+  const heads = some.map((_, i) => role('columnheader', element('th', 'head', `${i + 1}`)))
+  const rows = some.map((text, i) => {
+    const name = role('rowheader', directed('th', 'name', `${i + 1}  ${beginning(text)}`))
+    return row(name, ...cells.slice(i * some.length, (i + 1) * some.length))
+  })
   const grid = $('grid')
-  grid.style.gridTemplateColumns = `repeat(${texts.length}, minmax(0, 1fr))`
-  grid.replaceChildren(
-    ...values.flatMap((row, i) =>
-      row.map((value, j) => {
-        const share = Math.min(1, (value - low) / Math.max(1e-6, 1 - low))
-        const cell = element('div', 'cell', texts.length <= 14 ? shortened(value) : '')
-        cell.style.background = `color-mix(in oklab, var(--accent) ${100 * share}%, var(--track))`
-        cell.style.color = share > 0.6 ? 'var(--on-accent)' : 'var(--text)'
-        cell.dataset.pair = `${minus(value.toFixed(3))}: ${texts[i]} × ${texts[j]}`
-        return cell
-      }),
-    ),
-  )
+  grid.removeAttribute('aria-activedescendant')
+  grid.className = some.length > 24 ? 'dense' : ''
+  grid.style.setProperty('--columns', some.length)
+  const head = row(element('td', ''), ...heads)
+  head.className = 'heads'
+  grid.replaceChildren(head, ...rows)
+  map = { texts: some, values, cells, at: -1 }
+}
+
+function row(...cells) {
+  return role('row', element('tr', '', ...cells))
+}
+
+function point(at) {
+  const { texts, values, cells } = map
+  const [i, j] = [Math.floor(at / texts.length), at % texts.length]
+  cells[map.at]?.removeAttribute('id')
+  cells[map.at]?.removeAttribute('aria-label')
+  map.at = at
+  const value = minus(values[i][j].toFixed(3))
+  cells[at].id = 'current'
+  cells[at].ariaLabel = `${cells[at].textContent}: ${beginning(texts[i])} × ${beginning(texts[j])}`
+  $('grid').setAttribute('aria-activedescendant', 'current')
+  const lines = [texts[i], texts[j]].map((text) => directed('span', 'line', beginning(text)))
+  $('pair').replaceChildren(element('b', '', value), ...lines)
+}
+
+const steps = {
+  ArrowLeft: ([i, j]) => [i, j - 1],
+  ArrowRight: ([i, j]) => [i, j + 1],
+  ArrowUp: ([i, j]) => [i - 1, j],
+  ArrowDown: ([i, j]) => [i + 1, j],
+  Home: ([i]) => [i, 0],
+  End: ([i], last) => [i, last],
+}
+
+function step(event) {
+  const size = map.texts.length
+  if (!steps[event.key] || event.ctrlKey || event.altKey || event.metaKey) return
+  event.preventDefault()
+  const at = Math.max(0, map.at)
+  const [i, j] = steps[event.key]([Math.floor(at / size), at % size], size - 1)
+  if (i >= 0 && j >= 0 && i < size && j < size) point(i * size + j)
+  map.cells[map.at].scrollIntoView({ block: 'nearest' })
 }
 
 function shortened(value) {
@@ -157,6 +288,15 @@ function minus(number) {
   return number.replace('-', '−')
 }
 
+function many(count) {
+  return count.toLocaleString('en')
+}
+
+/** As much of a document as a line may show. */
+function beginning(text) {
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text
+}
+
 function element(name, className, ...children) {
   const made = document.createElement(name)
   if (className) made.className = className
@@ -164,26 +304,46 @@ function element(name, className, ...children) {
   return made
 }
 
-function choose(select, models) {
-  select.replaceChildren(...models.map(({ id }) => element('option', '', id)))
+/** With the direction of its own text, whatever the page's. */
+function directed(name, className, text) {
+  const made = element(name, className, text)
+  made.dir = 'auto'
+  return made
 }
 
-async function start() {
-  try {
-    const { data } = await call('/v1/models')
-    choose(
-      $('embedder'),
-      data.filter(({ kind }) => kind === 'embedding'),
-    )
-    const rerankers = data.filter(({ kind }) => kind === 'reranking')
-    choose($('reranker'), rerankers)
-    $('reranker-picker').hidden = rerankers.length === 0
-    $('key-form').hidden = true
-    await run()
-  } catch (error) {
-    $('problem').textContent = error.message
-    $('problem').hidden = false
+function role(name, made) {
+  made.setAttribute('role', name)
+  return made
+}
+
+function say(id, text) {
+  $(id).textContent = text
+  $(id).hidden = text === ''
+}
+
+/** What is left of an earlier search does not stand below a problem as if it were this one's. */
+function tell(problem) {
+  say('problem', problem)
+  $('found').hidden = problem !== ''
+}
+
+function showCount() {
+  const { length } = documents()
+  $('count').textContent = length === 1 ? '1 document' : `${many(length)} documents`
+}
+
+async function loadModels(signal) {
+  const { data } = await call('/v1/models', undefined, signal)
+  for (const [name, wanted] of [
+    ['embedder', 'embedding'],
+    ['reranker', 'reranking'],
+  ]) {
+    const models = data.filter(({ kind }) => kind === wanted)
+    $(name).replaceChildren(...models.map(({ id }) => element('option', '', id)))
+    $(`${name}-picker`).hidden = models.length === 0
   }
+  $('key-form').hidden = true
+  isReady = true
 }
 
 function show(name) {
@@ -194,10 +354,7 @@ function show(name) {
 }
 
 $('documents').value = examples.join('\n')
-$('documents').addEventListener('input', () => {
-  const { length } = documents()
-  $('count').textContent = length === 1 ? '1 line' : `${length} lines`
-})
+$('documents').addEventListener('input', showCount)
 $('input').addEventListener('submit', (event) => {
   event.preventDefault()
   run()
@@ -205,12 +362,20 @@ $('input').addEventListener('submit', (event) => {
 $('key-form').addEventListener('submit', (event) => {
   event.preventDefault()
   sessionStorage.setItem('key', $('key').value)
-  start()
+  isReady = false
+  run()
 })
 for (const select of [$('embedder'), $('reranker')]) select.addEventListener('change', run)
 $('tab-ranked').addEventListener('click', () => show('ranked'))
 $('tab-map').addEventListener('click', () => show('map'))
-$('grid').addEventListener('pointerover', (event) => {
-  if (event.target.dataset.pair) $('cell').textContent = event.target.dataset.pair
-})
-start()
+// A table that the keyboard moves in, which HTML has no element for.
+role('grid', $('grid')).tabIndex = 0
+// Not where the pointer only happens to be when the keyboard scrolls cells under it.
+for (const type of ['pointermove', 'pointerdown']) {
+  $('grid').addEventListener(type, ({ target }) => {
+    if (target.id !== 'current' && map.cells.includes(target)) point(map.cells.indexOf(target))
+  })
+}
+$('grid').addEventListener('focus', () => point(Math.max(0, map.at)))
+$('grid').addEventListener('keydown', step)
+run()
