@@ -43,11 +43,11 @@ std::vector<PackedCpu::Question> PackedCpu::ask(const Trie& trie, const Tile& ti
 void PackedCpu::attend(const Trie& trie, const Tile& tile) {
   const std::vector<Question> questions = ask(trie, tile);
   for (std::vector<kernels::KeyRun>& runs : key_runs_) runs.reserve(spans_.size());
-  const int64_t n_heads = facts_.n_head_kv;
-  crew_.each(static_cast<int64_t>(questions.size()) * n_heads, *abort_,
-             [&](int64_t item, int worker) {
-               answer(questions[static_cast<size_t>(item / n_heads)], item % n_heads, worker);
-             });
+  // Head by head: the keys of one stay in the cache for the questions of a tile.
+  const auto n = static_cast<int64_t>(questions.size());
+  crew_.each(n * facts_.n_head_kv, *abort_, [&](int64_t item, int worker) {
+    answer(questions[static_cast<size_t>(item % n)], item / n, worker);
+  });
   lap(times_.attention_ms);
 }
 

@@ -113,7 +113,7 @@ struct Attention {
 };
 
 constexpr int64_t kMaxHeadDim = 256;
-constexpr int64_t kAttentionRows = 64;
+constexpr int64_t kAttentionRows = 96;
 constexpr size_t kAttentionScratch =
     static_cast<size_t>(2 * 64 * kMaxHeadDim + 2 * kMaxHeadDim * kAttentionRows + 64 * 32 +
                         8 * kAttentionRows) *
