@@ -73,6 +73,17 @@ describe('/openapi.json', () => {
     expect([...new Set(told)].sort()).toEqual(described.sort())
   })
 
+  it('tells what is not JSON', async () => {
+    const { paths } = (await server.get('/openapi.json')).body
+    for (const [path, media] of [
+      ['/metrics', 'text/plain'],
+      ['/', 'text/html'],
+    ] as const) {
+      expect(Object.keys(paths[path].get.responses[200].content)).toEqual([media])
+      expect((await server.get(path)).headers.get('content-type')).toContain(media)
+    }
+  })
+
   it('has a request and an answer for each POST', async () => {
     interface Content {
       content: { 'application/json': { schema: { type?: string; oneOf?: object[] } } }

@@ -261,6 +261,8 @@ describe('mounted elsewhere', () => {
     const head = await answer(new Request('https://example.test/api/ai/health', { method: 'HEAD' }))
     expect(head.status).toBe(200)
     expect(await head.text()).toBe('')
+    const whole = await answer(new Request('https://example.test/api/ai/health'))
+    expect(head.headers.get('content-length')).toBe(`${(await whole.text()).length}`)
     expect(handler.inFlight).toBe(0)
   })
 })

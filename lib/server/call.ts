@@ -25,6 +25,8 @@ export interface Route {
   readonly paths: readonly [string, ...string[]]
   readonly dialect: Dialect
   readonly summary: string
+  /** Of a good answer. @default 'application/json' */
+  readonly media?: string
   /** Needs no key. */
   readonly isOpen?: boolean
   run(call: Call, fields: Fields): Answer | Promise<Answer>

@@ -147,9 +147,15 @@ export class Desk {
       headers['x-compute-tokens'] = `${tally.tokens}`
       headers['x-total-time'] = `${Math.round(performance.now() - visit.start)}`
     }
-    if (incoming.method === 'HEAD') answer.body = ''
-    if (typeof answer.body === 'string' || answer.body instanceof Uint8Array) end()
-    else answer.body = ending(answer.body, tally.signal, end)
+    if (typeof answer.body === 'string' || answer.body instanceof Uint8Array) {
+      if (incoming.method === 'HEAD') {
+        headers['content-length'] = `${Buffer.byteLength(answer.body)}`
+        answer.body = ''
+      }
+      end()
+    } else {
+      answer.body = ending(answer.body, tally.signal, end)
+    }
     return answer
   }
 }

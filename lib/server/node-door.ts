@@ -39,9 +39,9 @@ async function serve(
   // What is left of a body that nobody wants: the next request of this connection stands behind it.
   if (!request.complete) request.resume()
   if (typeof body === 'string' || body instanceof Uint8Array) {
-    if (status !== 204) headers['content-length'] = `${Buffer.byteLength(body)}`
+    if (status !== 204) headers['content-length'] ??= `${Buffer.byteLength(body)}`
     response.writeHead(status, headers)
-    response.end(request.method === 'HEAD' ? undefined : body)
+    response.end(body)
     return
   }
   response.writeHead(status, headers)

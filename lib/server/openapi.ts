@@ -31,9 +31,13 @@ export function openapi(routes: readonly Route[], settings: Settings, version: s
 function operation(route: Route, requests: ReturnType<typeof requestSchemas>): object {
   const [name] = route.paths
   const request = requests[name]
-  const answer = answerSchemas[name] ?? {}
+  const { media } = route
+  const answer = media ? { type: 'string' } : (answerSchemas[name] ?? {})
   const responses: Record<string, object> = {
-    '200': { description: 'The result', content: { 'application/json': { schema: answer } } },
+    '200': {
+      description: 'The result',
+      content: { [media ?? 'application/json']: { schema: answer } },
+    },
   }
   for (const [status, dialects] of refusals(route)) {
     const schemas = dialects.map((dialect) => errorSchemas[dialect])

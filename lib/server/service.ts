@@ -81,6 +81,7 @@ export const serviceRoutes: readonly Route[] = [
     paths: ['/metrics'],
     dialect: 'openai',
     summary: "Counts in Prometheus' text format",
+    media: 'text/plain',
     run: metrics,
   },
   {
@@ -96,6 +97,7 @@ export const serviceRoutes: readonly Route[] = [
     paths: ['/'],
     dialect: 'openai',
     summary: 'A page to try the models on',
+    media: 'text/html',
     isOpen: true,
     run: root,
   },
