@@ -1,15 +1,16 @@
 // Memory of a server over many requests of every kind; it should be flat after the first thousands.
-// Usage: node server/memory.mjs [--model FILE] [--requests N]
+// Usage: node server/memory.mjs [--model NAME] [--requests N]
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { modelFor, modelOptions } from '../models.mjs'
 import { started, text } from './started.mjs'
 
 const { values } = parseArgs({
-  options: { ...modelOptions, requests: { type: 'string', default: '100000' } },
+  options: {
+    model: { type: 'string', default: 'mini' },
+    requests: { type: 'string', default: '100000' },
+  },
 })
-const { path } = modelFor('embed', values)
-const server = await started('ours', path, 2)
+const server = await started('ours', values.model, 2)
 const kinds = [
   (i) => ['/v1/embeddings', { input: text(i, 10) }],
   (i) => ['/v1/embeddings', { input: [text(i, 5), text(i, 30)], encoding_format: 'base64' }],
