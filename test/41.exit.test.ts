@@ -47,7 +47,11 @@ describe('a process ends by itself', () => {
     ],
     [
       'with a worker terminated while loading',
-      `const w = ${inWorker(`Embedder.load('mini')`)}; setTimeout(() => w.terminate(), 60)`,
+      `for (let ms = 30; ms < 100; ms += 3) {
+        const w = ${inWorker(`Embedder.load('mini', { onProgress() {} })`)}
+        await new Promise((resolve) => setTimeout(resolve, ms))
+        await w.terminate()
+      }`,
     ],
     [
       'with a worker terminated while busy',
