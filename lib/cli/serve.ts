@@ -29,7 +29,7 @@ const options: Options = {
   },
   budget: {
     value: 'N',
-    help: 'tokens of one pass; with fewer, queries wait less for large jobs. Default: 1024',
+    help: 'tokens of one pass; on a GPU, with fewer, queries wait less for large jobs. Default: 1024',
   },
   'max-batch': { value: 'N', help: 'texts of one request; default: 2048' },
   'max-request-tokens': { value: 'N', help: 'tokens of one request; default: 1000000' },
