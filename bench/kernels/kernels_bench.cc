@@ -173,7 +173,7 @@ void bench_product(const Kernels& set, const NamedType& type, Shape shape, int64
       operations / busiest[busiest.size() / 2] / 1e9, static_cast<double>(bytes) / t.median / 1e9);
 }
 
-void bench_attention(const Kernels& set, int64_t length, int64_t group) {
+void bench_attention(const Kernels& set, int64_t length, int64_t group, bool may_round) {
   const int64_t head_dim = 128;
   std::mt19937 random_bits(1);
   std::normal_distribution<float> normal;
@@ -184,8 +184,9 @@ void bench_attention(const Kernels& set, int64_t length, int64_t group) {
     for (float& f : *values) f = normal(random_bits);
   Buffer scratch(kAttentionScratch);
   const KeyRun run{k.data(), v.data(), length};
-  Attention a{head_dim, group, 0.088f,    0,         0,          q.data(), q_stride, head_dim,
-              &run,     1,     kv_stride, kv_stride, out.data(), q_stride, head_dim, scratch.data};
+  Attention a{head_dim,  group,      0.088f,   may_round, 0,           0,
+              q.data(),  q_stride,   head_dim, &run,      1,           kv_stride,
+              kv_stride, out.data(), q_stride, head_dim,  scratch.data};
   const int64_t tile = attention_queries(group);
   const Times t = measure(seconds_each, true, [&] {
     for (int64_t i = 0; i < length; i += tile) {
@@ -200,9 +201,11 @@ void bench_attention(const Kernels& set, int64_t length, int64_t group) {
   const double operations =
       2.0 * 2.0 * static_cast<double>(length * (length + 1) / 2 * group * head_dim);
   std::printf(
-      "%-12s attention %5lld tokens, %lld heads per KV head  %6.0f GFLOPS (best %6.0f)  %8.1f us\n",
-      set.name, static_cast<long long>(length), static_cast<long long>(group),
-      operations / t.median / 1e9, operations / t.best / 1e9, t.median * 1e6);
+      "%-12s attention%s %5lld tokens, %lld heads per KV head  %6.0f GFLOPS (best %6.0f)  %8.1f "
+      "us\n",
+      set.name, may_round ? ", rounded," : "         ", static_cast<long long>(length),
+      static_cast<long long>(group), operations / t.median / 1e9, operations / t.best / 1e9,
+      t.median * 1e6);
 }
 
 void bench_rows(const Kernels& set) {
@@ -302,8 +305,10 @@ int main(int argc, char** argv) {
   }
   for (int i = 0; const Kernels* set = available(i); i++) {
     if (only_set != "all" && only_set != set->name) continue;
-    for (int64_t length : {16, 128, 512, 4096}) bench_attention(*set, length, 2);
-    bench_attention(*set, 512, 4);
+    for (bool may_round : {false, true}) {
+      for (int64_t length : {16, 128, 512, 4096}) bench_attention(*set, length, 2, may_round);
+      bench_attention(*set, 512, 4, may_round);
+    }
     bench_rows(*set);
     if (attention_only) continue;
     for (const NamedType& type : kTypes) {

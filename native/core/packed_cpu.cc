@@ -144,7 +144,7 @@ void PackedCpu::layer(const Layer& layer, const Trie& trie) {
     norm(hidden, layer.weights->attn_norm, tile.n);
     project(layer, tile, true, true);
     rotate(layer, trie, tile, true, true);
-    attend(trie, tile);
+    attend(layer, trie, tile);
     mix(layer, hidden, tile.n);
     feed_forward(layer, hidden, tile.n);
     stand_aside();
@@ -172,7 +172,7 @@ void PackedCpu::last_layer(const Layer& layer, const Trie& trie,
     norm(hidden, layer.weights->attn_norm, tile.n);
     project(layer, tile, true, false);
     rotate(layer, trie, tile, true, false);
-    attend(trie, tile);
+    attend(layer, trie, tile);
     mix(layer, hidden, tile.n);
     feed_forward(layer, hidden, tile.n);
     stand_aside();

@@ -69,12 +69,12 @@ class PackedCpu : public Forward {
   void norm(const float* hidden, const Vector& weight, int32_t n_rows);
   void project(const Layer& layer, const Tile& tile, bool queries, bool keys);
   void rotate(const Layer& layer, const Trie& trie, const Tile& tile, bool queries, bool keys);
-  void attend(const Trie& trie, const Tile& tile);
+  void attend(const Layer& layer, const Trie& trie, const Tile& tile);
   void mix(const Layer& layer, float* hidden, int32_t n_rows);
   void feed_forward(const Layer& layer, float* hidden, int32_t n_rows);
 
   std::vector<Question> ask(const Trie& trie, const Tile& tile);
-  void answer(const Question& question, int64_t head, int worker);
+  void answer(const Question& question, int64_t head, bool may_round, int worker);
   void grow_angles(const Trie& trie);
   template <typename Work>
   void each_row(int32_t n_rows, const Work& work);

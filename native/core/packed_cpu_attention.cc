@@ -40,18 +40,20 @@ std::vector<PackedCpu::Question> PackedCpu::ask(const Trie& trie, const Tile& ti
   return questions;
 }
 
-void PackedCpu::attend(const Trie& trie, const Tile& tile) {
+void PackedCpu::attend(const Layer& layer, const Trie& trie, const Tile& tile) {
   const std::vector<Question> questions = ask(trie, tile);
   for (std::vector<kernels::KeyRun>& runs : key_runs_) runs.reserve(spans_.size());
+  // The result is rounded at once where the product it is for takes rounded rows.
+  const bool may_round = layer.wo->rounds_rows();
   // Head by head: the keys of one stay in the cache for the questions of a tile.
   const auto n = static_cast<int64_t>(questions.size());
   crew_.each(n * facts_.n_head_kv, *abort_, [&](int64_t item, int worker) {
-    answer(questions[static_cast<size_t>(item % n)], item / n, worker);
+    answer(questions[static_cast<size_t>(item % n)], item / n, may_round, worker);
   });
   lap(times_.attention_ms);
 }
 
-void PackedCpu::answer(const Question& question, int64_t head, int worker) {
+void PackedCpu::answer(const Question& question, int64_t head, bool may_round, int worker) {
   const int64_t dim = facts_.head_dim, group = facts_.n_head / facts_.n_head_kv;
   std::vector<kernels::KeyRun>& runs = key_runs_[static_cast<size_t>(worker)];
   runs.clear();
@@ -65,6 +67,7 @@ void PackedCpu::answer(const Question& question, int64_t head, int worker) {
   a.head_dim = dim;
   a.group = group;
   a.scale = 1.0f / std::sqrt(static_cast<float>(dim));
+  a.may_round = may_round;
   a.position = question.position;
   a.n_queries = question.n;
   a.q = q;

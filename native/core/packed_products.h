@@ -82,6 +82,9 @@ class Product {
  public:
   virtual ~Product() = default;
   virtual int form() const = 0;
+  bool rounds_rows() const {
+    return form() != static_cast<int>(kernels::RowFormat::kF32) && form() != kPlainForm;
+  }
   // A good number of parts for this many rows.
   virtual int64_t n_parts(int64_t n_rows, int n_threads) const = 0;
   virtual void run_part(const Inputs& inputs, const Output& output, int64_t i_part, int64_t n_parts,

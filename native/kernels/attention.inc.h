@@ -6,6 +6,9 @@
 // own query and of the keys up to its position, whatever tile it sits in and however the keys were
 // cut into runs: keys beyond its position enter with weight exactly 0, blocks beyond it rescale by
 // exactly 1.
+//
+// What keys and queries, values and weights are multiplied as is left to two template parameters:
+// see attention_floats.inc.h.
 #pragma once
 
 #include <cstring>
@@ -24,11 +27,12 @@ constexpr float kLowest =
 static_assert(kKeys % kStep == 0 && kAttentionRows % kTile == 0 && kTile <= 32 && kStep <= 8,
               "scratch layout");
 
-// The caller's scratch, cut up.
+// The caller's scratch, cut up. What `Keys` and `Values` make of a block or of a tile's queries
+// takes no more room than the floats.
 struct Scratch {
-  float* k;         // (64, head_dim)
-  float* v;         // (head_dim / kStep, 64, kStep)
-  float* q;         // (tile, head_dim, kTile), scaled so that scores are exponents of 2
+  float* k;         // 64 keys
+  float* v;         // 64 values
+  float* q;         // (tile), the queries of kTile lanes
   float* o;         // (tile, head_dim, kTile)
   float* p;         // (64, kTile)
   float* highest;   // (lanes): running maximum
@@ -53,8 +57,9 @@ const float* query(const Attention& a, int64_t lane) {
   return a.q + lane / a.group * a.q_token_stride + lane % a.group * a.q_head_stride;
 }
 
-// Keys and values of positions [begin, begin + count), wherever the runs hold them; up to a whole
-// step of zeros after. `run` and `run_start` remember where the last gather ended.
+// Keys and values of positions [begin, begin + count), wherever the runs hold them. `run` and
+// `run_start` remember where the last gather ended.
+template <typename Keys, typename Values>
 void gather(const Attention& a, const Scratch& s, int64_t begin, int64_t count, int64_t& run,
             int64_t& run_start) {
   for (int64_t j = 0; j < count; j++) {
@@ -67,22 +72,17 @@ void gather(const Attention& a, const Scratch& s, int64_t begin, int64_t count, 
         prefetch(a.runs[run].k + (i + kKeys) * a.k_token_stride + d);
         prefetch(a.runs[run].v + (i + kKeys) * a.v_token_stride + d);
       }
-    memcpy(s.k + j * a.head_dim, a.runs[run].k + i * a.k_token_stride,
-           static_cast<size_t>(a.head_dim) * sizeof(float));
-    const float* v = a.runs[run].v + i * a.v_token_stride;
-    for (int64_t d = 0; d < a.head_dim; d += kStep)
-      memcpy(s.v + d * kKeys + j * kStep, v + d, kStep * sizeof(float));
+    Keys::put(a.runs[run].k + i * a.k_token_stride, a.head_dim, j, s.k);
+    Values::put(a.runs[run].v + i * a.v_token_stride, a.head_dim, j, s.v);
   }
-  const int64_t padded = ceil_div(count, kStep) * kStep;
-  memset(s.k + count * a.head_dim, 0,
-         static_cast<size_t>((padded - count) * a.head_dim) * sizeof(float));
+  Keys::put_zeros(a.head_dim, count, ceil_div(count, kStep) * kStep, s.k);
 }
 
 // Queries of lanes [first, first + n) into lanes [0, kTile) of q, n at most kTile; the rest are
-// zeros.
+// zeros. Scaled so that scores are exponents of 2.
+template <typename Keys>
 void load_queries(const Attention& a, int64_t first, int64_t n, float* q) {
   alignas(64) float four[4][kMaxHeadDim];
-  const Vec::F scale = Vec::set(a.scale * 1.44269504088896341f);
   for (int64_t lane = 0; lane < kTile; lane += 4) {
     for (int64_t i = 0; i < 4; i++) {
       if (lane + i < n)
@@ -91,11 +91,8 @@ void load_queries(const Attention& a, int64_t first, int64_t n, float* q) {
       else
         memset(four[i], 0, static_cast<size_t>(a.head_dim) * sizeof(float));
     }
-    for (int64_t d = 0; d < a.head_dim; d += 4)
-      Vec::transpose4(four[0] + d, kMaxHeadDim, q + d * kTile + lane, kTile);
+    Keys::put_queries(four, a.head_dim, a.scale * 1.44269504088896341f, lane, q);
   }
-  for (int64_t i = 0; i < a.head_dim * kTile; i += Vec::kLanes)
-    Vec::store(q + i, Vec::mul(Vec::load(q + i), scale));
 }
 
 void store_outputs(const Attention& a, int64_t first, int64_t n, const float* o,
@@ -112,26 +109,6 @@ void store_outputs(const Attention& a, int64_t first, int64_t n, const float* o,
       const float inverse = 1.0f / total[lane + i];
       for (int64_t d = 0; d < a.head_dim; d++) out[d] = four[i][d] * inverse + 0.0f;
     }
-  }
-}
-
-// Scores of keys [0, count) against one tile: p[j][lane].
-template <int NV>
-void scores(const float* k, const float* q, int64_t head_dim, int64_t count, float* p) {
-  for (int64_t j = 0; j < count; j += kStep, k += kStep * head_dim) {
-    Vec::F sums[kStep][NV];
-    for (int i = 0; i < kStep; i++)
-      for (int v = 0; v < NV; v++) sums[i][v] = Vec::set(0);
-    for (int64_t d = 0; d < head_dim; d++) {
-      Vec::F lanes[NV];
-      for (int v = 0; v < NV; v++) lanes[v] = Vec::load(q + d * kTile + v * Vec::kLanes);
-      for (int i = 0; i < kStep; i++) {
-        const Vec::F key = Vec::set(k[i * head_dim + d]);
-        for (int v = 0; v < NV; v++) sums[i][v] = Vec::fma(key, lanes[v], sums[i][v]);
-      }
-    }
-    for (int i = 0; i < kStep; i++)
-      for (int v = 0; v < NV; v++) Vec::store(p + (j + i) * kTile + v * Vec::kLanes, sums[i][v]);
   }
 }
 
@@ -161,37 +138,16 @@ void softmax(float* p, int64_t count, int64_t position, const int32_t* limits, f
   }
 }
 
-// o[d][lane] = o · rescale + Σ_j v[j][d] p[j][lane]
-template <int NV>
-void accumulate(const float* v, const float* p, int64_t head_dim, int64_t count,
-                const Vec::F (&rescale)[NV], float* o) {
-  for (int64_t d = 0; d < head_dim; d += kStep, v += kKeys * kStep, o += kStep * kTile) {
-    Vec::F sums[kStep][NV];
-    for (int i = 0; i < kStep; i++)
-      for (int l = 0; l < NV; l++)
-        sums[i][l] = Vec::mul(Vec::load(o + i * kTile + l * Vec::kLanes), rescale[l]);
-    for (int64_t j = 0; j < count; j++) {
-      Vec::F weights[NV];
-      for (int l = 0; l < NV; l++) weights[l] = Vec::load(p + j * kTile + l * Vec::kLanes);
-      for (int i = 0; i < kStep; i++) {
-        const Vec::F value = Vec::set(v[j * kStep + i]);
-        for (int l = 0; l < NV; l++) sums[i][l] = Vec::fma(value, weights[l], sums[i][l]);
-      }
-    }
-    for (int i = 0; i < kStep; i++)
-      for (int l = 0; l < NV; l++) Vec::store(o + i * kTile + l * Vec::kLanes, sums[i][l]);
-  }
-}
-
-template <int NV>
+template <typename Keys, typename Values, int NV>
 void attend(const Attention& a, const Scratch& s, int64_t lane, int64_t position, int64_t count) {
   float* o = s.o + lane * a.head_dim;
   Vec::F rescale[NV];
-  scores<NV>(s.k, s.q + lane * a.head_dim, a.head_dim, count, s.p);
+  Keys::template scores<NV>(s.k, s.q + lane * a.head_dim, a.head_dim, count, s.p);
   softmax<NV>(s.p, count, position, s.limits + lane, s.highest + lane, s.total + lane, rescale);
-  accumulate<NV>(s.v, s.p, a.head_dim, count, rescale, o);
+  Values::template accumulate<NV>(s.v, s.p, a.head_dim, count, rescale, o);
 }
 
+template <typename Keys, typename Values>
 void attention(const Attention& a) {
   const Scratch s = cut(a);
   const int64_t n_lanes = a.n_queries * a.group;
@@ -206,20 +162,20 @@ void attention(const Attention& a) {
     }
     memset(s.o, 0, static_cast<size_t>(padded * a.head_dim) * sizeof(float));
     for (int64_t lane = 0; lane < padded; lane += kTile)
-      load_queries(a, first + lane, min_of(kTile, n - lane), s.q + lane * a.head_dim);
+      load_queries<Keys>(a, first + lane, min_of(kTile, n - lane), s.q + lane * a.head_dim);
 
     const int64_t visible = int64_t{s.limits[n - 1]} + 1;
     int64_t run = 0, run_start = 0;
     for (int64_t begin = 0; begin < visible; begin += kKeys) {
-      gather(a, s, begin, min_of(kKeys, visible - begin), run, run_start);
+      gather<Keys, Values>(a, s, begin, min_of(kKeys, visible - begin), run, run_start);
       for (int64_t lane = 0; lane < padded; lane += kTile) {
         const int64_t last = min_of(lane + kTile, n) - 1;
         const int64_t count = min_of(kKeys, s.limits[last] + 1 - begin);
         if (count <= 0) continue;
         if (last - lane < Vec::kLanes)
-          attend<1>(a, s, lane, begin, count);
+          attend<Keys, Values, 1>(a, s, lane, begin, count);
         else
-          attend<2>(a, s, lane, begin, count);
+          attend<Keys, Values, 2>(a, s, lane, begin, count);
       }
     }
     for (int64_t lane = 0; lane < padded; lane += kTile)

@@ -1,6 +1,6 @@
 #include "vec_avx2.h"
 // After the vector type they are written over.
-#include "attention.inc.h"
+#include "attention_floats.inc.h"
 #include "rows.inc.h"
 #include "sets.h"
 
@@ -15,11 +15,13 @@ RowFormat row_format(WeightType type) {
 
 }  // namespace
 
-const Kernels kAvx2 = {"avx2",       row_format, avx2_matmul, store_row, rms_norm,
-                       rms_norm_row, swiglu_row, norm_rope,   attention};
+const Kernels kAvx2 = {"avx2",     row_format, avx2_matmul,
+                       store_row,  rms_norm,   rms_norm_row,
+                       swiglu_row, norm_rope,  attention<FloatKeys, FloatValues>};
 #ifdef QWEN3_KERNELS_AVXVNNI
-const Kernels kAvx2Vnni = {"avx2-vnni",  row_format, avx2_vnni_matmul, store_row, rms_norm,
-                           rms_norm_row, swiglu_row, norm_rope,        attention};
+const Kernels kAvx2Vnni = {"avx2-vnni", row_format, avx2_vnni_matmul,
+                           store_row,   rms_norm,   rms_norm_row,
+                           swiglu_row,  norm_rope,  attention<FloatKeys, FloatValues>};
 #endif
 
 }  // namespace qwen3_embed::kernels

@@ -1,6 +1,7 @@
 #include "vec_avx512.h"
 // After the vector type they are written over.
-#include "attention.inc.h"
+#include "attention_avx512.inc.h"
+#include "attention_floats.inc.h"
 #include "rows.inc.h"
 #include "sets.h"
 
@@ -17,12 +18,20 @@ RowFormat row_format_bf16(WeightType type) {
   return type == WeightType::kBf16 ? RowFormat::kBf16 : row_format(type);
 }
 
+void attention_vnni(const Attention& a) {
+  a.may_round ? attention<Int16Keys, FloatValues>(a) : attention<FloatKeys, FloatValues>(a);
+}
+
+void attention_bf16(const Attention& a) {
+  a.may_round ? avx512_bf16_attention(a) : attention<FloatKeys, FloatValues>(a);
+}
+
 }  // namespace
 
-const Kernels kAvx512Vnni = {"avx512-vnni", row_format, avx512_matmul, store_row, rms_norm,
-                             rms_norm_row,  swiglu_row, norm_rope,     attention};
+const Kernels kAvx512Vnni = {"avx512-vnni", row_format, avx512_matmul, store_row,     rms_norm,
+                             rms_norm_row,  swiglu_row, norm_rope,     attention_vnni};
 const Kernels kAvx512Bf16 = {"avx512-bf16", row_format_bf16, avx512_bf16_matmul,
                              store_row,     rms_norm,        rms_norm_row,
-                             swiglu_row,    norm_rope,       attention};
+                             swiglu_row,    norm_rope,       attention_bf16};
 
 }  // namespace qwen3_embed::kernels

@@ -97,6 +97,9 @@ struct Attention {
   int64_t head_dim;  // a multiple of 8, at most kMaxHeadDim
   int64_t group;     // query heads per KV head
   float scale;       // of q · k
+  // Queries and keys may be rounded to 16-bit codes, and values and weights to BF16, where the set
+  // multiplies these faster: for a caller that rounds the result more coarsely.
+  bool may_round;
   int64_t position;  // of the first query in its sequence
   int64_t n_queries;
   const float* q;  // first query, first head of the group
@@ -113,7 +116,7 @@ struct Attention {
 };
 
 constexpr int64_t kMaxHeadDim = 256;
-constexpr int64_t kAttentionRows = 96;
+constexpr int64_t kAttentionRows = 192;
 constexpr size_t kAttentionScratch =
     static_cast<size_t>(2 * 64 * kMaxHeadDim + 2 * kMaxHeadDim * kAttentionRows + 64 * 32 +
                         8 * kAttentionRows) *

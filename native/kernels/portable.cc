@@ -2,7 +2,7 @@
 
 #include "vec_portable.h"
 // After the vector type they are written over.
-#include "attention.inc.h"
+#include "attention_floats.inc.h"
 #include "matmul.inc.h"
 #include "rows.inc.h"
 #include "sets.h"
@@ -160,7 +160,8 @@ void matmul(const Weights& weights, const Rows& rows, float* out, int64_t out_st
 
 }  // namespace
 
-const Kernels kPortable = {"portable",   row_format, matmul,    store_row, rms_norm,
-                           rms_norm_row, swiglu_row, norm_rope, attention};
+const Kernels kPortable = {"portable", row_format, matmul,
+                           store_row,  rms_norm,   rms_norm_row,
+                           swiglu_row, norm_rope,  attention<FloatKeys, FloatValues>};
 
 }  // namespace qwen3_embed::kernels

@@ -16,6 +16,7 @@ using Matmul = void(const Weights& weights, const Rows& rows, float* out, int64_
 Matmul avx2_matmul;
 Matmul avx512_matmul;
 Matmul avx512_bf16_matmul;
+void avx512_bf16_attention(const Attention& attention);  // that may round
 #endif
 #ifdef QWEN3_KERNELS_AVXVNNI
 extern const Kernels kAvx2Vnni;
