@@ -22,7 +22,10 @@ export interface LoadOptions {
   maxTokens?: number
   /** Tokens that one pass should hold. Larger packs share more; smaller ones answer sooner. @default 1,024 (generic: 512) */
   budget?: number
-  /** Texts that may wait at one time; further calls reject with ERR_QUEUE_FULL. @default 262,144 */
+  /**
+   * Texts that may wait at one time; further calls reject with ERR_QUEUE_FULL. Counting tokens takes no place.
+   * @default 262,144
+   */
   maxQueue?: number
   /** CPU kernels: ours where they suit the machine, or ggml's. @default 'auto' */
   kernels?: string

@@ -51,6 +51,12 @@ describe('under load', () => {
     expect((await bulk).body).toHaveLength(900)
   })
 
+  it('counts the tokens of a large request whatever the queue holds', async () => {
+    await using server = await startServer({ maxQueue: 4, limits: { requestTokens: 4000 } })
+    const inputs = many(9).map((text) => text + ' '.repeat(500))
+    expect((await server.post('/embed', { inputs })).status).toBe(200)
+  })
+
   it('takes a number of requests at one time', async () => {
     await using server = await startServer({ limits: { requests: 1 } })
     const bulk = server.post('/embed', { inputs: many(900) })

@@ -84,6 +84,14 @@ describe('/openapi.json', () => {
     }
   })
 
+  it('knows that the page is off', async () => {
+    await using plain = await startServer({ page: false })
+    const { paths } = (await plain.get('/openapi.json')).body
+    const { schema } = paths['/'].get.responses[200].content['application/json']
+    const { body } = await plain.get('/')
+    expect(Object.keys(schema.properties)).toEqual(Object.keys(body))
+  })
+
   it('has a request and an answer for each POST', async () => {
     interface Content {
       content: { 'application/json': { schema: { type?: string; oneOf?: object[] } } }

@@ -32,7 +32,8 @@ function operation(route: Route, requests: ReturnType<typeof requestSchemas>): o
   const [name] = route.paths
   const request = requests[name]
   const { media } = route
-  const answer = media ? { type: 'string' } : (answerSchemas[name] ?? {})
+  const own = answerSchemas[`${route.method} ${name}`] ?? answerSchemas[name]
+  const answer = media ? { type: 'string' } : (own ?? {})
   const responses: Record<string, object> = {
     '200': {
       description: 'The result',

@@ -146,7 +146,7 @@ const ranks = array(
 const rerankAnswer = object({ id: string(), results, usage: {}, meta: {} }, ['results'])
 const encoded: Schema = { oneOf: [vector, string('base64, little-endian')] }
 
-/** Answers of 200 by documented path. */
+/** Answers of 200 by documented path, with its method where two share it and differ. */
 export const answerSchemas: Readonly<Record<string, Schema>> = {
   '/v1/embeddings': object(
     {
@@ -168,6 +168,7 @@ export const answerSchemas: Readonly<Record<string, Schema>> = {
   '/embed_all': array(array(vector)),
   '/similarity': array(number),
   '/': { oneOf: [array(vector), array(number), ranks] },
+  'GET /': object({ status: choice('ok') }, ['status']),
   '/tokenize': array(array(object({ id: integer(0), text: string(), special: boolean() }))),
   '/decode': array(string()),
 }

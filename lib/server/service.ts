@@ -52,13 +52,28 @@ function metrics({ desk, models }: Call): Answer {
 }
 
 function description({ desk, settings }: Call): Answer {
-  return json(openapi(desk.routes, settings, version))
+  const routes = desk.routes.map((route) =>
+    route.run === root && !settings.page ? rootWithoutPage : route,
+  )
+  return json(openapi(routes, settings, version))
 }
 
 function root(call: Call): Answer {
   if (call.desk.isClosing) throw new Refusal('unavailable', 'The server is stopping.')
   return call.settings.page ? page() : json({ status: 'ok' })
 }
+
+const rootWithPage: Route = {
+  method: 'GET',
+  paths: ['/'],
+  dialect: 'openai',
+  summary: 'A page to try the models on',
+  media: 'text/html',
+  isOpen: true,
+  run: root,
+}
+const { media: _, ...rest } = rootWithPage
+const rootWithoutPage: Route = { ...rest, summary: 'That the server runs' }
 
 export const serviceRoutes: readonly Route[] = [
   {
@@ -92,13 +107,5 @@ export const serviceRoutes: readonly Route[] = [
     isOpen: true,
     run: description,
   },
-  {
-    method: 'GET',
-    paths: ['/'],
-    dialect: 'openai',
-    summary: 'A page to try the models on',
-    media: 'text/html',
-    isOpen: true,
-    run: root,
-  },
+  rootWithPage,
 ]

@@ -68,9 +68,12 @@ void Engine::run_bulk(const std::vector<Candidate>& chosen, const Abort& stop, c
   run(chosen, stop, [&] {
     shares_.bulk_ran(watch.lap_ms());
     if (shares_.bulk_is_due()) return;
-    bulk_stands_aside_ = true;
-    if (pause) pause();
-    bulk_stands_aside_ = false;
+    if (!pause) return;
+    struct Aside {
+      bool& flag;
+      ~Aside() { flag = false; }
+    } aside{bulk_stands_aside_ = true};
+    pause();
     watch.lap_ms();
   });
   shares_.bulk_ran(watch.lap_ms());

@@ -52,6 +52,8 @@ class Job {
     add(head, {});
   }
   size_t n_texts() const { return bodies.size(); }
+  // Places in the queue: for texts that a pass is to run.
+  size_t n_places() const { return options.only_text || options.only_tokens ? 0 : bodies.size(); }
 
   const JobOptions options;
   std::vector<std::shared_ptr<const std::string>>

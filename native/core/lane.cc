@@ -41,7 +41,7 @@ void Lane::submit(std::shared_ptr<Job> job) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     if (closing_ || stop_) throw Failure{Code::closed, "The model is closed. Load it again.", {}};
-    if (n_texts_ > 0 && n_texts_ + job->n_texts() > n_queued_texts_) {
+    if (n_texts_ > 0 && job->n_places() > 0 && n_texts_ + job->n_places() > n_queued_texts_) {
       throw Failure{Code::queue_full,
                     std::to_string(n_texts_) + " texts are waiting and the queue holds " +
                         std::to_string(n_queued_texts_) +
@@ -49,7 +49,7 @@ void Lane::submit(std::shared_ptr<Job> job) {
                     {{"waiting", static_cast<int64_t>(n_texts_)},
                      {"limit", static_cast<int64_t>(n_queued_texts_)}}};
     }
-    n_texts_ += job->n_texts();
+    n_texts_ += job->n_places();
     arrived_.push_back(std::move(job));
   }
   changed_.notify_one();
@@ -159,7 +159,7 @@ void Lane::settle(const std::function<bool(const Job&)>& which) {
   jobs_.erase(first_settled, jobs_.end());
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    for (const std::shared_ptr<Job>& job : settled) n_texts_ -= job->n_texts();
+    for (const std::shared_ptr<Job>& job : settled) n_texts_ -= job->n_places();
     times_ = engine_->times();
   }
   for (const std::shared_ptr<Job>& job : settled) job->on_settled(*job);

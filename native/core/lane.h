@@ -32,7 +32,8 @@ class Lane {
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
-  // Throws Failure: closed, queue_full. A single job of any size is taken when nothing else waits.
+  // Throws Failure: closed, queue_full. A single job of any size is taken when nothing else waits,
+  // and one that only asks for tokens or text always.
   void submit(std::shared_ptr<Job> job);
   // Something changed that the thread should look at, such as an abort.
   void wake();
@@ -63,10 +64,10 @@ class Lane {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::shared_ptr<Job>> arrived_;  // guarded by mutex_
-  size_t n_texts_ = 0;    // guarded by mutex_: in arrived_ and jobs_, not yet done
-  ForwardTimes times_;    // guarded by mutex_
-  bool woken_ = false;    // guarded by mutex_
-  bool closing_ = false;  // guarded by mutex_
+  size_t n_texts_ = 0;                         // guarded by mutex_: places of arrived_ and jobs_
+  ForwardTimes times_;                         // guarded by mutex_
+  bool woken_ = false;                         // guarded by mutex_
+  bool closing_ = false;                       // guarded by mutex_
   std::atomic<bool> stop_{false};
 
   std::vector<std::shared_ptr<Job>> jobs_;  // the thread's
