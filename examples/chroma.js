@@ -8,7 +8,7 @@ const client = new ChromaClient({
 })
 const collection = await client.getOrCreateCollection({
   name: 'qwen3-embed-example',
-  embeddingFunction: new Qwen3EmbeddingFunction({ model: 'mini' }),
+  embeddingFunction: await Qwen3EmbeddingFunction.load({ model: 'mini' }),
 })
 await collection.upsert({
   ids: ['refund', 'flight', 'capital'],

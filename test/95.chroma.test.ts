@@ -98,6 +98,21 @@ describe('a collection', () => {
     expect(found.distances[0]![0]).toBeCloseTo(1 - dot([...query], [...best!]), 4)
   })
 
+  it('refuses another file behind the name', async () => {
+    const client = new ChromaClient({ host: 'localhost', port })
+    const name = `qwen3-pinned-${Date.now()}`
+    const embeddingFunction = await Qwen3EmbeddingFunction.load({ model: 'mini' })
+    const made = await client.createCollection({ name, embeddingFunction })
+    await made.add({ ids: ['1'], documents: ['a text'] })
+    const { fingerprint } = embedder.info
+    expect(embeddingFunction.getConfig()).toEqual({ model: 'mini', fingerprint })
+
+    const another = new Qwen3EmbeddingFunction({ model: 'mini', fingerprint: 'another' })
+    await expect(another.generate(['a text'])).rejects.toThrow(`(another, not ${fingerprint})`)
+    await expect(another.generateForQueries(['a text'])).rejects.toThrow('do not compare')
+    expect(() => another.validateConfigUpdate({ fingerprint })).toThrow('cannot change')
+  })
+
   it('keeps its model', async () => {
     const options = { model: 'mini', dimensions: 64, instruction: 'Find the country' }
     const config = { type: 'known', name: 'qwen3', config: options }
@@ -111,6 +126,7 @@ describe('a collection', () => {
     expect(qwen3.defaultSpace()).toBe('cosine')
     expect(() => qwen3.validateConfigUpdate({ model: 'another' })).toThrow('cannot change')
     expect(() => qwen3.validateConfigUpdate({ ...options, instruction: 'x' })).not.toThrow()
+    expect(() => qwen3.validateConfigUpdate({ ...options, fingerprint: 'x' })).not.toThrow()
     expect(() => new Qwen3EmbeddingFunction({} as never)).toThrow('Expected { model }')
   })
 })

@@ -8,6 +8,8 @@ export interface Qwen3EmbeddingConfig
   /** A name or path. */
   model: string
   load?: Pick<LoadOptions, 'threads' | 'gpu' | 'maxTokens'>
+  /** The file that must be behind the name; {@link Qwen3EmbeddingFunction.load} fills it in. */
+  fingerprint?: string
 }
 
 /** Queries go with their instruction, documents as they are. */
@@ -22,18 +24,24 @@ export class Qwen3EmbeddingFunction implements EmbeddingFunction {
     this.#model = sharedEmbedders.of(config.model, config.load)
   }
 
+  /** Loads the model now, so that a collection made with this function refuses any other file later. */
+  static async load(config: Qwen3EmbeddingConfig): Promise<Qwen3EmbeddingFunction> {
+    const { info } = await new Qwen3EmbeddingFunction(config).#embedder()
+    return new Qwen3EmbeddingFunction({ ...config, fingerprint: info.fingerprint })
+  }
+
   static buildFromConfig(config: Qwen3EmbeddingConfig): Qwen3EmbeddingFunction {
     return new Qwen3EmbeddingFunction(config)
   }
 
   async generate(texts: string[]): Promise<number[][]> {
-    const { model: _, load: __, instruction: ___, ...options } = this.#config
-    return plain(await (await this.#model.get()).embedDocuments(texts, options))
+    const { model: _, load: __, fingerprint: ___, instruction: ____, ...options } = this.#config
+    return plain(await (await this.#embedder()).embedDocuments(texts, options))
   }
 
   async generateForQueries(texts: string[]): Promise<number[][]> {
-    const { model: _, load: __, ...options } = this.#config
-    return plain(await (await this.#model.get()).embedQueries(texts, options))
+    const { model: _, load: __, fingerprint: ___, ...options } = this.#config
+    return plain(await (await this.#embedder()).embedQueries(texts, options))
   }
 
   defaultSpace() {
@@ -54,10 +62,23 @@ export class Qwen3EmbeddingFunction implements EmbeddingFunction {
 
   /** Vectors of different models or widths do not compare. */
   validateConfigUpdate(config: Record<string, unknown>): void {
-    for (const name of ['model', 'dimensions'] as const) {
+    for (const name of ['model', 'dimensions', 'fingerprint'] as const) {
       if (!(name in config) || config[name] === this.#config[name]) continue
+      // One that was not pinned may be.
+      if (name === 'fingerprint' && this.#config.fingerprint === undefined) continue
       throw new TypeError(`${name} of a collection cannot change: embed its documents anew instead`)
     }
+  }
+
+  async #embedder(): Promise<Embedder> {
+    const { model, fingerprint } = this.#config
+    const embedder = await this.#model.get()
+    const found = embedder.info.fingerprint
+    if (fingerprint === undefined || fingerprint === found) return embedder
+    throw new Error(
+      `This collection holds vectors of another file than ${model} is now (${fingerprint}, not ${found}), and they do ` +
+        'not compare. Use the file it was made with, or embed its documents anew.',
+    )
   }
 
   private static check({ model }: { model?: unknown }): void {
