@@ -2,7 +2,7 @@
 // included after attention.inc.h.
 #pragma once
 
-#include <cmath>
+#include <math.h>
 
 #include "attention.inc.h"
 
@@ -25,7 +25,7 @@ float encode(const float* x, int64_t head_dim, int16_t* codes) {
     const __m512 some = sixteen(x + d, head_dim - d);
     squares = _mm512_fmadd_ps(some, some, squares);
   }
-  const float length = std::sqrt(Vec::sum(squares));
+  const float length = sqrtf(Vec::sum(squares));
   const float inverse = length > 1e-15f ? kCodeLength / length : 0.0f;
   const __m512 scale = _mm512_set1_ps(inverse);
   for (int64_t d = 0; d < head_dim; d += 16) {
