@@ -16,12 +16,17 @@ export interface Qwen3EmbeddingConfig
 export class Qwen3EmbeddingFunction implements EmbeddingFunction {
   readonly name = 'qwen3'
   readonly #config: Qwen3EmbeddingConfig
+  readonly #documents: EmbedOptions
+  readonly #queries: EmbedOptions
   readonly #model: LazyModel<Embedder>
 
   constructor(config: Qwen3EmbeddingConfig) {
     Qwen3EmbeddingFunction.check(config)
+    const { model, load, fingerprint: _, instruction, ...documents } = config
     this.#config = config
-    this.#model = sharedEmbedders.of(config.model, config.load)
+    this.#documents = documents
+    this.#queries = instruction === undefined ? documents : { ...documents, instruction }
+    this.#model = sharedEmbedders.of(model, load)
   }
 
   /** Loads the model now, so that a collection made with this function refuses any other file later. */
@@ -35,13 +40,11 @@ export class Qwen3EmbeddingFunction implements EmbeddingFunction {
   }
 
   async generate(texts: string[]): Promise<number[][]> {
-    const { model: _, load: __, fingerprint: ___, instruction: ____, ...options } = this.#config
-    return plain(await (await this.#embedder()).embedDocuments(texts, options))
+    return plain(await (await this.#embedder()).embedDocuments(texts, this.#documents))
   }
 
   async generateForQueries(texts: string[]): Promise<number[][]> {
-    const { model: _, load: __, fingerprint: ___, ...options } = this.#config
-    return plain(await (await this.#embedder()).embedQueries(texts, options))
+    return plain(await (await this.#embedder()).embedQueries(texts, this.#queries))
   }
 
   defaultSpace() {
