@@ -53,7 +53,7 @@ function metrics({ desk, models }: Call): Answer {
 
 function description({ desk, settings }: Call): Answer {
   const routes = desk.routes.map((route) =>
-    route.run === root && !settings.page ? rootWithoutPage : route,
+    route === pageRoot && !settings.page ? bareRoot : route,
   )
   return json(openapi(routes, settings, version))
 }
@@ -63,17 +63,15 @@ function root(call: Call): Answer {
   return call.settings.page ? page() : json({ status: 'ok' })
 }
 
-const rootWithPage: Route = {
+const bareRoot: Route = {
   method: 'GET',
   paths: ['/'],
   dialect: 'openai',
-  summary: 'A page to try the models on',
-  media: 'text/html',
+  summary: 'That the server runs',
   isOpen: true,
   run: root,
 }
-const { media: _, ...rest } = rootWithPage
-const rootWithoutPage: Route = { ...rest, summary: 'That the server runs' }
+const pageRoot: Route = { ...bareRoot, summary: 'A page to try the models on', media: 'text/html' }
 
 export const serviceRoutes: readonly Route[] = [
   {
@@ -107,5 +105,5 @@ export const serviceRoutes: readonly Route[] = [
     isOpen: true,
     run: description,
   },
-  rootWithPage,
+  pageRoot,
 ]

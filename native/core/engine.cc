@@ -67,8 +67,7 @@ void Engine::run_bulk(const std::vector<Candidate>& chosen, const Abort& stop, c
   Stopwatch watch;
   run(chosen, stop, [&] {
     shares_.bulk_ran(watch.lap_ms());
-    if (shares_.bulk_is_due()) return;
-    if (!pause) return;
+    if (!pause || shares_.bulk_is_due()) return;
     struct Aside {
       bool& flag;
       ~Aside() { flag = false; }

@@ -41,15 +41,15 @@ void Lane::submit(std::shared_ptr<Job> job) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     if (closing_ || stop_) throw Failure{Code::closed, "The model is closed. Load it again.", {}};
-    if (n_texts_ > 0 && job->n_places() > 0 && n_texts_ + job->n_places() > n_queued_texts_) {
+    if (n_places_ > 0 && job->n_places() > 0 && n_places_ + job->n_places() > n_queued_texts_) {
       throw Failure{Code::queue_full,
-                    std::to_string(n_texts_) + " texts are waiting and the queue holds " +
+                    std::to_string(n_places_) + " texts are waiting and the queue holds " +
                         std::to_string(n_queued_texts_) +
                         ". Wait for earlier calls, or load with a larger maxQueue.",
-                    {{"waiting", static_cast<int64_t>(n_texts_)},
+                    {{"waiting", static_cast<int64_t>(n_places_)},
                      {"limit", static_cast<int64_t>(n_queued_texts_)}}};
     }
-    n_texts_ += job->n_places();
+    n_places_ += job->n_places();
     arrived_.push_back(std::move(job));
   }
   changed_.notify_one();
@@ -78,7 +78,7 @@ void Lane::abort_all() {
 
 size_t Lane::n_waiting_texts() const {
   std::lock_guard<std::mutex> lock(mutex_);
-  return n_texts_;
+  return n_places_;
 }
 
 ForwardTimes Lane::times() const {
@@ -159,7 +159,7 @@ void Lane::settle(const std::function<bool(const Job&)>& which) {
   jobs_.erase(first_settled, jobs_.end());
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    for (const std::shared_ptr<Job>& job : settled) n_texts_ -= job->n_places();
+    for (const std::shared_ptr<Job>& job : settled) n_places_ -= job->n_places();
     times_ = engine_->times();
   }
   for (const std::shared_ptr<Job>& job : settled) job->on_settled(*job);

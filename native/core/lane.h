@@ -64,7 +64,7 @@ class Lane {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::shared_ptr<Job>> arrived_;  // guarded by mutex_
-  size_t n_texts_ = 0;                         // guarded by mutex_: places of arrived_ and jobs_
+  size_t n_places_ = 0;                        // guarded by mutex_: taken by arrived_ and jobs_
   ForwardTimes times_;                         // guarded by mutex_
   bool woken_ = false;                         // guarded by mutex_
   bool closing_ = false;                       // guarded by mutex_

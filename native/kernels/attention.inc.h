@@ -1,11 +1,11 @@
 // Attention with an online softmax, over a vector type; included like rows.inc.h.
 //
 // A lane is one (query, head) pair, so scores, softmax and sums need no sum across lanes, and K and
-// V are read as they stand. Keys are taken in blocks of 64 *absolute* positions and in order within
-// a block; the running maximum moves only between blocks. A lane's sums are thus a function of its
-// own query and of the keys up to its position, whatever tile it sits in and however the keys were
-// cut into runs: keys beyond its position enter with weight exactly 0, blocks beyond it rescale by
-// exactly 1.
+// V are gathered row by row. Keys are taken in blocks of 64 *absolute* positions and in order
+// within a block; the running maximum moves only between blocks. A lane's sums are thus a function
+// of its own query and of the keys up to its position, whatever tile it sits in and however the
+// keys were cut into runs: keys beyond its position enter with weight exactly 0, blocks beyond it
+// rescale by exactly 1.
 //
 // What keys and queries, values and weights are multiplied as is left to two template parameters:
 // see attention_floats.inc.h.

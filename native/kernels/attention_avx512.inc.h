@@ -1,5 +1,5 @@
 // Attention's keys as 16-bit codes, two products an instruction lane where floats have one;
-// included after attention.inc.h.
+// included like attention.inc.h.
 #pragma once
 
 #include <math.h>
@@ -65,7 +65,7 @@ struct Int16Keys {
   template <int NV>
   static void scores(const float* keys, const float* q, int64_t head_dim, int64_t count, float* p) {
     const auto* pairs = reinterpret_cast<const int32_t*>(keys);
-    const float* key_scales = keys + kKeys * head_dim / 2;
+    const float* key_scales = scales(keys, head_dim);
     const int64_t n_pairs = head_dim / 2;
     __m512 query_scales[NV];
     for (int v = 0; v < NV; v++)
@@ -94,7 +94,10 @@ struct Int16Keys {
   }
 
  private:
-  static float* scales(float* keys, int64_t head_dim) { return keys + kKeys * head_dim / 2; }
+  template <typename Float>
+  static Float* scales(Float* keys, int64_t head_dim) {
+    return keys + kKeys * head_dim / 2;
+  }
 };
 
 }  // namespace

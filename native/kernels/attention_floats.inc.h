@@ -1,4 +1,4 @@
-// Attention's keys and values as the floats they are, over a vector type; included after
+// Attention's keys and values as the floats they are, over a vector type; included like
 // attention.inc.h.
 #pragma once
 
