@@ -10,11 +10,9 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
 const snippets = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map((match) => match[1]!)
 
-// Node 20 has no `await using`; what it means is spelled out, and the model that nobody can download here is a tiny one
-// of the same kind. All else runs as printed.
+// The model that nobody can download here is a tiny one of the same kind. All else runs as printed.
 const runnable = (snippet: string) =>
   snippet
-    .replace(/await using (\w+) =/g, 'const $1 =')
     .replaceAll("'qwen3-reranker-0.6b'", JSON.stringify(fixture('rerank')))
     .replaceAll("'qwen3-embed'", JSON.stringify(join(root, 'dist/index.js')))
 
