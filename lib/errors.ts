@@ -24,6 +24,7 @@ export type Qwen3ErrorCode =
   | 'ERR_OFFLINE'
   | 'ERR_DISK_FULL'
   | 'ERR_CACHE'
+  | 'ERR_DATASET'
 
 /** A failure with a code for programs, facts for programs, and a sentence with a remedy for people. */
 export class Qwen3Error extends Error {

@@ -26,7 +26,10 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
     room: /^lib\/(embedder|reranker)\.ts$/,
     may: /^lib\/(errors|info|job|model|options|prompts)\.ts$/,
   },
-  { room: /^lib\/index\.ts$/, may: /^lib\/(?!native|job|model\.ts|gpu|cli|server|integrations)/ },
+  {
+    room: /^lib\/index\.ts$/,
+    may: /^lib\/(?!native|job|model\.ts|gpu|cli|eval|server|integrations)/,
+  },
   {
     room: /^lib\/models\//,
     may: /^lib\/models\/|^lib\/(asar|errors)\.ts$/,
@@ -35,8 +38,13 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   { room: /^lib\/verify\//, may: /^lib\/verify\/|^lib\/index\.ts$/ },
   {
     room: /^lib\/cli\//,
-    may: /^lib\/(cli|verify|server|integrations)\/|^lib\/index\.ts$/,
+    may: /^lib\/(cli|verify|eval|server|integrations)\/|^lib\/index\.ts$/,
     dependencies: /^#root$/,
+  },
+  {
+    room: /^lib\/eval\//,
+    may: /^lib\/eval\/|^lib\/index\.ts$/,
+    dependencies: /^hyparquet(-compressors)?$/,
   },
   { room: /^lib\/server\//, may: /^lib\/server\/|^lib\/index\.ts$/, dependencies: /./ },
   { room: /^lib\/integrations\//, may: /^lib\/integrations\/|^lib\/index\.ts$/, dependencies: /./ },

@@ -1,8 +1,9 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { execFileSync, execSync } from 'node:child_process'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { fixture } from './fixtures/models.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -15,7 +16,7 @@ const run = (code: string) =>
     encoding: 'utf8',
   })
 
-describe.each(['which.md', 'electron.md', 'llamaindex.md'])('docs/%s', (name) => {
+describe.each(['which.md', 'electron.md', 'llamaindex.md', 'eval.md'])('docs/%s', (name) => {
   it('imports names that exist', () => {
     const imports = blocks(page(name)).flatMap((code) => [
       ...code.matchAll(/import \{ ([\w, ]+) \} from '(qwen3-embed[\w/]*)'/g),
@@ -47,4 +48,51 @@ it('has a recipe for LlamaIndex.TS that works', () => {
     const ranked = await reranker.postprocessNodes(nodes.map((node) => ({ node })), 'German capital')
     console.log(berlin > bees, ranked.length, ranked[0].score > 0, texts.includes(ranked[0].node.getContent()))`
   expect(run(recipe + use)).toBe('true 1 true true\n')
+})
+
+describe('docs/eval.md', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'docs-eval-'))
+  const env = { ...process.env, QWEN3_EMBED_CACHE: join(folder, 'cache') }
+  // The reader's own questions are the bundled ones here.
+  cpSync(join(root, 'lib/eval/collections/handbook'), join(folder, 'my-questions'), {
+    recursive: true,
+  })
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  it('has shell lines that run in their order, and do what it says', () => {
+    const lines = [...page('eval.md').matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, text]) =>
+      text!.trim().split('\n'),
+    )
+    const outputs = lines.map((line) => {
+      const command = line.replace(
+        /^npx qwen3-embed /,
+        `"${process.execPath}" "${join(root, 'dist/cli/main.js')}" `,
+      )
+      expect(command).not.toBe(line)
+      return execSync(command, {
+        cwd: folder,
+        env,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+    })
+    expect(outputs.length).toBe(7)
+    expect(outputs[0]).toMatch(
+      /^handbook \(all\)\s+retrieval: 60 documents, 50 queries, 56 judgements/,
+    )
+    expect(outputs[1]).toContain('is worse than mini · 256, significantly')
+    expect(existsSync(join(folder, 'pictures/difference.svg'))).toBe(true)
+    expect(outputs[4]).toContain('mini · 128 · int8')
+    expect(outputs[6]).toContain('qwen3-embed eval run --suite')
+  })
+
+  it('has code that runs', () => {
+    const [code] = blocks(page('eval.md'))
+    const output = execFileSync(process.execPath, ['--input-type=module', '--eval', code!], {
+      cwd: root,
+      env,
+      encoding: 'utf8',
+    })
+    expect(output).toContain("'ndcg@10'")
+  })
 })

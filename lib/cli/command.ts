@@ -17,6 +17,8 @@ export interface Command {
   readonly about: readonly string[]
   readonly options: Options
   readonly examples: readonly (readonly [command: string, what: string])[]
+  /** Of a command that is a family: its members, each named `FAMILY MEMBER`. */
+  readonly members?: readonly Command[]
   /** @returns false if the work was done but its outcome is a failure: exit code 1. */
   run(args: Arguments, session: Session): Promise<boolean>
 }

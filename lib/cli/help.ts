@@ -43,6 +43,13 @@ export function helpFor(command: Command): string {
   return [
     `qwen3-embed ${command.name}: ${command.summary}\n\n`,
     `${paint('bold', 'Usage')}\n${usage.join('')}\n`,
+    ...(command.members
+      ? [
+          `${paint('bold', 'Commands')}\n`,
+          columns(command.members.map(({ name, summary }) => ['', paint('cyan', name), summary])),
+          '\n',
+        ]
+      : []),
     ...(about.length > 0 ? [`${about.join('\n')}\n`] : []),
     `${paint('bold', 'Options')}\n${optionLines({ ...command.options, ...sharedOptions })}`,
     ...(examples.length > 0 ? [`\n${paint('bold', 'Examples')}\n${examples.join('\n')}`] : []),

@@ -52,6 +52,20 @@ export async function loadReranker(args: Arguments, session: Session, name = arg
   return load(Reranker, await findModel(name, session), args, session)
 }
 
+/** What {@link loadOptions} were given, for the API. */
+export function readLoadOptions(args: Arguments): LoadOptions {
+  const threads = args.integer('threads', 1, 512)
+  const maxTokens = args.integer('max-tokens', 8)
+  const gpu = gpus.find((choice) => choice === args.text('gpu'))
+  const engine = engines.find((choice) => choice === args.text('engine'))
+  return {
+    ...(threads === undefined ? {} : { threads }),
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...(gpu === undefined ? {} : { gpu }),
+    ...(engine === undefined ? {} : { engine }),
+  }
+}
+
 export async function load<Model extends Embedder | Reranker>(
   kind: { load(name: string, options: LoadOptions): Promise<Model> },
   found: ResolvedModel,
@@ -59,16 +73,9 @@ export async function load<Model extends Embedder | Reranker>(
   session: Session,
 ): Promise<Model> {
   const progress = new Progress('loading', session)
-  const threads = args.integer('threads', 1, 512)
-  const maxTokens = args.integer('max-tokens', 8)
-  const gpu = gpus.find((choice) => choice === args.text('gpu'))
-  const engine = engines.find((choice) => choice === args.text('engine'))
   try {
     const model = await kind.load(found.bundled ? 'mini' : found.paths[0]!, {
-      ...(threads === undefined ? {} : { threads }),
-      ...(maxTokens === undefined ? {} : { maxTokens }),
-      ...(gpu === undefined ? {} : { gpu }),
-      ...(engine === undefined ? {} : { engine }),
+      ...readLoadOptions(args),
       signal: session.signal,
       onProgress: (fraction) => progress.update(fraction, ''),
     })

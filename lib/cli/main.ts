@@ -6,6 +6,7 @@ import { Arguments } from './arguments.ts'
 import { bench } from './bench.ts'
 import type { Command } from './command.ts'
 import { embed } from './embed.ts'
+import { evaluation } from './eval/family.ts'
 import { helpFor, overview, sharedOptions } from './help.ts'
 import { inspect } from './inspect.ts'
 import { Interrupted, interruptible } from './interrupt.ts'
@@ -28,6 +29,7 @@ const commands: readonly Command[] = [
   inspect,
   verify,
   bench,
+  evaluation,
   serve,
   mcp,
 ]
@@ -48,9 +50,9 @@ async function run([name, ...rest]: string[]): Promise<number> {
   }
   if (name === '--version' || name === '-V') return said(`${version()}\n`)
   if (name === '--help' || name === '-h') return said(overview(commands))
-  if (name === 'help') return said(rest[0] ? helpFor(find(rest[0])) : overview(commands))
-  const command = find(name)
-  const args = new Arguments(rest, { ...command.options, ...sharedOptions })
+  if (name === 'help') return said(rest[0] ? helpFor(find(rest).command) : overview(commands))
+  const { command, given } = find([name, ...rest])
+  const args = new Arguments(given, { ...command.options, ...sharedOptions })
   if (args.has('version')) return said(`${version()}\n`)
   if (args.has('help')) return said(helpFor(command))
   return (await command.run(args, { signal, quiet: args.has('quiet') })) ? 0 : 1
@@ -61,16 +63,32 @@ async function said(text: string): Promise<number> {
   return 0
 }
 
-function find(name: string): Command {
-  const command = commands.find((candidate) => candidate.name === name)
+/** The command that the first words name, and the words after them. */
+function find(words: readonly string[]): { command: Command; given: readonly string[] } {
+  const [name = '', ...rest] = words
+  const command = named(name, commands, 'command', (candidate) => candidate.name)
+  const [member] = rest
+  if (!command.members || member === undefined || member.startsWith('-'))
+    return { command, given: rest }
+  const last = (candidate: Command) => candidate.name.split(' ').at(-1)!
+  return { command: named(member, command.members, `${name} command`, last), given: rest.slice(1) }
+}
+
+function named(
+  name: string,
+  among: readonly Command[],
+  what: string,
+  nameOf: (candidate: Command) => string,
+): Command {
+  const command = among.find((candidate) => nameOf(candidate) === name)
   if (command) return command
-  const names = commands.map((candidate) => candidate.name)
+  const names = among.map(nameOf)
   const meant = nearest(name, names)
   if (name.startsWith('-')) {
     throw new Misuse(`Expected a command first (${names.join(', ')}) but received ${name}`)
   }
   const hint = meant ? `Did you mean ${meant}?` : `There are ${names.join(', ')}.`
-  throw new Misuse(`Unknown command ${JSON.stringify(name)}. ${hint}`)
+  throw new Misuse(`Unknown ${what} ${JSON.stringify(name)}. ${hint}`)
 }
 
 function report(error: unknown): number {
@@ -86,8 +104,10 @@ function report(error: unknown): number {
   // The API rejects a number out of range before any work starts.
   const isMisuse = error instanceof Misuse || error instanceof RangeError
   if (!isMisuse) return 1
-  const known = commands.some(({ name }) => name === words[0])
-  process.stderr.write(`Try: qwen3-embed ${known ? `${words[0]} ` : ''}--help\n`)
+  const known = commands.find(({ name }) => name === words[0])
+  const member = known?.members?.find(({ name }) => name === `${words[0]} ${words[1]}`)
+  const name = (member ?? known)?.name
+  process.stderr.write(`Try: qwen3-embed ${name ? `${name} ` : ''}--help\n`)
   return 2
 }
 
