@@ -1,11 +1,10 @@
-import { averagePrecision } from './metrics/pairs.ts'
-import { spearman } from './metrics/correlation.ts'
 import { wrongData } from './read/remarks.ts'
-import type { Report, System } from './report/report.ts'
-import { type Estimate, estimate, mean, meanEstimate } from './statistics/bootstrap.ts'
-import { holm, mcNemar, signFlip } from './statistics/tests.ts'
-import { comparisonText } from './report/text.ts'
 import { comparisonSvg, type PlotName } from './report/plots.ts'
+import type { Report, System } from './report/report.ts'
+import { comparisonText } from './report/text.ts'
+import { type Estimate, mean, meanEstimate } from './statistics/bootstrap.ts'
+import { differenceOf } from './statistics/resampled.ts'
+import { holm, mcNemar, signFlip } from './statistics/tests.ts'
 
 /** Below this many items no test says much. */
 export const enough = 30
@@ -132,41 +131,14 @@ function between(a: Placed, b: Placed): Difference {
   if (x.kind === 'mean' && y.kind === 'mean')
     return { ...shared, ...means(x.values, y.values, a, b) }
   if (x.kind === 'spearman' && y.kind === 'spearman') {
-    const of = (values: readonly number[], places: Uint32Array) => {
-      const gold = Float64Array.from(places, (i) => x.gold[i]!)
-      return spearman(
-        Float64Array.from(places, (i) => values[i]!),
-        gold,
-      )
-    }
-    const difference = estimate(
-      x.gold.length,
-      (places) => of(y.predicted, places) - of(x.predicted, places),
-    )
-    return {
-      ...shared,
-      ...statistic(
-        difference,
-        x.gold.length,
-        x.predicted.every((value, i) => value === y.predicted[i]),
-      ),
-    }
+    const difference = differenceOf('spearman', x.predicted, y.predicted, x.gold)
+    const isSame = x.predicted.every((value, i) => value === y.predicted[i])
+    return { ...shared, ...statistic(difference, x.gold.length, isSame) }
   }
   if (x.kind === 'ap' && y.kind === 'ap') {
-    const of = (values: readonly number[], places: Uint32Array) =>
-      averagePrecision(
-        Float64Array.from(places, (i) => values[i]!),
-        Uint8Array.from(places, (i) => x.positive[i]!),
-      )
-    const difference = estimate(
-      x.positive.length,
-      (places) => of(y.scores, places) - of(x.scores, places),
-    )
-    const found = statistic(
-      difference,
-      x.positive.length,
-      x.scores.every((value, i) => value === y.scores[i]),
-    )
+    const difference = differenceOf('ap', x.scores, y.scores, x.positive)
+    const isSame = x.scores.every((value, i) => value === y.scores[i])
+    const found = statistic(difference, x.positive.length, isSame)
     return { ...shared, ...found, ...counted(x.right, y.right) }
   }
   throw wrongData(`Two reports of ${name} are of different kinds`, { dataset: name })

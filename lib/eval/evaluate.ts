@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Embedder, type LoadOptions, type ModelInfo, Reranker } from '../index.ts'
-import { checkKeys, expected } from './misuse.ts'
 import { readMetric } from './metrics/retrieval.ts'
+import { checkKeys, expected } from './misuse.ts'
 import { cacheFolder } from './places.ts'
 import { baselineOf } from './plan/baselines.ts'
 import { identicalIgnored } from './plan/instructions.ts'

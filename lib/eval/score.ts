@@ -1,6 +1,6 @@
-import { checkKeys } from './misuse.ts'
 import { rank } from './metrics/order.ts'
 import { defaultMetrics, measure, readMetric } from './metrics/retrieval.ts'
+import { checkKeys } from './misuse.ts'
 import { type Remark, Remarks, wrongData } from './read/remarks.ts'
 import { type Estimate, meanEstimates } from './statistics/bootstrap.ts'
 
@@ -35,6 +35,32 @@ export interface Score {
  * unknown metric.
  */
 export function score(qrels: ByQuery, run: ByQuery, options: ScoreOptions = {}): Score {
+  const measured = measureRun(qrels, run, options)
+  return scored(measured, meanEstimates(measured.rows))
+}
+
+/** Values of each query, before their means. */
+export interface Measured {
+  names: string[]
+  queries: string[]
+  /** (metrics)(queries) */
+  rows: number[][]
+  remarks: Remark[]
+}
+
+export function scored(
+  { names, queries, rows, remarks }: Measured,
+  estimates: readonly Estimate[],
+): Score {
+  return {
+    metrics: Object.fromEntries(names.map((name, i) => [name, estimates[i]!])),
+    queries,
+    values: Object.fromEntries(names.map((name, i) => [name, rows[i]!])),
+    remarks,
+  }
+}
+
+export function measureRun(qrels: ByQuery, run: ByQuery, options: ScoreOptions): Measured {
   checkKeys(options, ['metrics', 'missing'])
   const metrics = (options.metrics ?? defaultMetrics).map(readMetric)
   const isSkipping = options.missing === 'skip'
@@ -68,13 +94,7 @@ export function score(qrels: ByQuery, run: ByQuery, options: ScoreOptions = {}):
   if (queries.length === 0 || ![...judged.keys()].some((query) => found.has(query))) {
     throw wrongData('No query of the run has judgements: are both of one collection and split?')
   }
-  const estimates = meanEstimates(rows)
-  return {
-    metrics: Object.fromEntries(metrics.map(({ name }, i) => [name, estimates[i]!])),
-    queries,
-    values: Object.fromEntries(metrics.map(({ name }, i) => [name, rows[i]!])),
-    remarks: remarks.list(),
-  }
+  return { names: metrics.map(({ name }) => name), queries, rows, remarks: remarks.list() }
 }
 
 function mapsOf(given: ByQuery): ReadonlyMap<string, ReadonlyMap<string, number>> {

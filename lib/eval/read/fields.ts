@@ -1,5 +1,5 @@
-import type { Placed } from './rows.ts'
 import { wrongData } from './remarks.ts'
+import type { Placed } from './rows.ts'
 
 /** The first of these columns that a row has. */
 export function fieldOf({ row }: Placed, names: readonly string[]): unknown {

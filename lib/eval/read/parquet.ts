@@ -1,5 +1,5 @@
-import type { Placed, Row } from './rows.ts'
 import { wrongData } from './remarks.ts'
+import type { Placed, Row } from './rows.ts'
 
 /** Rows are read by groups of so many, which bounds memory. */
 const atOnce = 8_192

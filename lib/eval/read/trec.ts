@@ -1,7 +1,8 @@
 // TREC's two files: judgements of four columns and runs of six, separated by any white space.
-import { linesOf } from './lines.ts'
+
 import { entry } from '../entry.ts'
 import { numberIn, textIn } from './fields.ts'
+import { linesOf } from './lines.ts'
 import { type Remarks, wrongData } from './remarks.ts'
 import { isTable, rowsOf } from './rows.ts'
 

@@ -4,7 +4,7 @@ import type { Remarks } from '../read/remarks.ts'
 import type { Evidence, Histogram } from '../report/report.ts'
 import type { Estimate } from '../statistics/bootstrap.ts'
 import type { Encoding, Matrix } from '../vectors/matrix.ts'
-import { type Prompt, loadVectors, storeVectors, type VectorFile } from '../vectors/store.ts'
+import { loadVectors, type Prompt, storeVectors, type VectorFile } from '../vectors/store.ts'
 
 /** How far a run is: which step, and how much of it. */
 export interface EvalProgress {

@@ -1,6 +1,6 @@
 // Classification, clustering, reranking and summaries.
 import { accuracy, f1 } from '../metrics/classes.ts'
-import { correlation, averageRanks } from '../metrics/correlation.ts'
+import { averageRanks, correlation } from '../metrics/correlation.ts'
 import { measureReranked } from '../metrics/reranking.ts'
 import type {
   ClassificationData,
@@ -9,11 +9,11 @@ import type {
   SummaryData,
 } from '../read/dataset.ts'
 import { wrongData } from '../read/remarks.ts'
-import { score } from '../score.ts'
 import { mean, meanEstimate, meanEstimates } from '../statistics/bootstrap.ts'
 import { compute } from '../vectors/compute.ts'
 import { dot, encode, normalised } from '../vectors/matrix.ts'
 import { type Context, matrixOf, type Result, shortened, type TaskOutcome } from './context.ts'
+import { scoreAside } from './retrieval.ts'
 
 export async function classify(
   { train, test, classes }: ClassificationData,
@@ -131,13 +131,13 @@ export async function rerankCandidates(
   { rows }: RerankingData,
   context: Context,
 ): Promise<TaskOutcome> {
-  const { prompts, reranker, signal, onProgress, protocol } = context
+  const { prompts, reranker, signal, onProgress } = context
   const results: Result[] = []
   const candidates = rows.map(({ positive, negative }) =>
     [...positive, ...negative].map((text) => shortened(text, context.maxChars)),
   )
   const positive = rows.map((row) => [...row.positive.map(() => 1), ...row.negative.map(() => 0)])
-  const judge = (scores: readonly (readonly number[])[]) => judgedLists(scores, positive, protocol)
+  const judge = (scores: readonly (readonly number[])[]) => judgedLists(scores, positive, context)
   const queries = await matrixOf(
     context,
     rows.flatMap((row) => row.queries),
@@ -162,7 +162,7 @@ export async function rerankCandidates(
         )
       })
     })
-    results.push({ setting, isReranked: false, ...judge(scores) })
+    results.push({ setting, isReranked: false, ...(await judge(scores)) })
   }
   if (reranker) {
     const scores: number[][] = []
@@ -183,17 +183,18 @@ export async function rerankCandidates(
       scores.push(candidates[i]!.map((_, n) => Math.max(...lists.map((list) => list[n]!))))
       onProgress?.({ step: 'rerank', done: i + 1, total: rows.length })
     }
-    results.push({ setting: context.settings[0]!, isReranked: true, ...judge(scores) })
+    results.push({ setting: context.settings[0]!, isReranked: true, ...(await judge(scores)) })
   }
   const counts = { queries: rows.length, documents: candidates.flat().length }
   return { items: rows.map((_, i) => `${i + 1}`), results, counts }
 }
 
-function judgedLists(
+async function judgedLists(
   scores: readonly (readonly number[])[],
   positive: readonly (readonly number[])[],
-  protocol: 'mteb-1' | 'mteb-2',
-): Omit<Result, 'setting' | 'isReranked'> {
+  context: Context,
+): Promise<Omit<Result, 'setting' | 'isReranked'>> {
+  const { protocol } = context
   const shared = { histogram: null }
   if (protocol === 'mteb-1') {
     const each = scores.map((list, i) => measureReranked({ scores: list, positive: positive[i]! }))
@@ -209,9 +210,12 @@ function judgedLists(
   }
   const named = (lists: readonly (readonly number[])[]) =>
     new Map(lists.map((list, i) => [`${i}`, new Map(list.map((value, n) => [`${n}`, value]))]))
-  const { metrics, values } = score(named(positive), named(scores), {
-    metrics: ['map@1000', 'ndcg@10', 'mrr@10'],
-  })
+  const { metrics, values } = await scoreAside(
+    named(positive),
+    named(scores),
+    ['map@1000', 'ndcg@10', 'mrr@10'],
+    context,
+  )
   return {
     ...shared,
     main: 'map@1000',

@@ -1,11 +1,11 @@
-import { accuracy, f1 } from '../metrics/classes.ts'
-import { correlation, pearson, spearman } from '../metrics/correlation.ts'
-import { averagePrecision, measurePairs } from '../metrics/pairs.ts'
 import { entry } from '../entry.ts'
+import { accuracy } from '../metrics/classes.ts'
+import { pearson, spearman } from '../metrics/correlation.ts'
+import { averagePrecision, measurePairs } from '../metrics/pairs.ts'
 import type { PairData } from '../read/dataset.ts'
 import { wrongData } from '../read/remarks.ts'
 import { histogramOf } from '../report/histogram.ts'
-import { type Estimate, estimate, meanEstimate } from '../statistics/bootstrap.ts'
+import { type Estimate, meanEstimate } from '../statistics/bootstrap.ts'
 import { compute } from '../vectors/compute.ts'
 import { encode, type Matrix, normalised } from '../vectors/matrix.ts'
 import {
@@ -51,25 +51,16 @@ async function sts(
 ): Promise<Judged> {
   const { cosine } = await compute({ kind: 'similarities', left, right }, context.signal)
   const predicted = Array.from(cosine)
-  const resampled = (f: typeof correlation) => (places: Uint32Array) =>
-    f(
-      Float64Array.from(places, (i) => predicted[i]!),
-      Float64Array.from(places, (i) => gold[i]!),
-    )
   // Constant sides are an error of the data, but only a gap in a resample.
   const value = { spearman: spearman(predicted, gold), pearson: pearson(predicted, gold) }
-  const spread = {
-    spearman: estimate(
-      gold.length,
-      resampled((a, b) => quiet(() => spearman(a, b))),
-    ),
-    pearson: estimate(gold.length, resampled(correlation)),
-  }
+  const spread = (statistic: 'spearman' | 'pearson') =>
+    compute({ kind: 'spread', statistic, a: predicted, b: gold }, context.signal)
+  const [ranks, plain] = await Promise.all([spread('spearman'), spread('pearson')])
   return {
     main: 'spearman',
     metrics: {
-      spearman: { ...spread.spearman, value: value.spearman },
-      pearson: { ...spread.pearson, value: value.pearson },
+      spearman: { ...ranks, value: value.spearman },
+      pearson: { ...plain, value: value.pearson },
     },
     values: {},
     evidence: { kind: 'spearman', predicted, gold },
@@ -89,17 +80,10 @@ async function pairs(
   const found = await compute({ kind: 'similarities', left, right }, context.signal)
   const cosine = Array.from(found.cosine)
   const measured = measurePairs(cosine, gold)
-  const right_ = cosine.map((score, i) =>
+  const isRight = cosine.map((score, i) =>
     Number(score > measured.accuracyThreshold) === gold[i] ? 1 : 0,
   )
-  const ap = estimate(gold.length, (places) => {
-    const labels = Uint8Array.from(places, (i) => gold[i]!)
-    if (!labels.includes(1)) return Number.NaN
-    return averagePrecision(
-      Float64Array.from(places, (i) => cosine[i]!),
-      labels,
-    )
-  })
+  const ap = await compute({ kind: 'spread', statistic: 'ap', a: cosine, b: gold }, context.signal)
   const most = Math.max(...Object.values(found).map((scores) => averagePrecision(scores, gold)))
   return {
     main: 'ap',
@@ -110,7 +94,7 @@ async function pairs(
       f1: alone(measured.f1),
     },
     values: {},
-    evidence: { kind: 'ap', scores: cosine, positive: gold, right: right_ },
+    evidence: { kind: 'ap', scores: cosine, positive: gold, right: isRight },
     histogram: histogramOf(cosine, gold),
   }
 }
@@ -131,13 +115,7 @@ async function bitext(
   return {
     main: 'f1',
     metrics: {
-      f1: estimate(gold.length, (places) =>
-        f1(
-          Int32Array.from(places, (i) => gold[i]!),
-          Int32Array.from(places, (i) => predicted[i]!),
-          'weighted',
-        ),
-      ),
+      f1: await compute({ kind: 'spread', statistic: 'f1', a: gold, b: predicted }, context.signal),
       accuracy: { ...meanEstimate(values), value: accuracy(gold, predicted) },
     },
     values: { accuracy: values },
@@ -149,12 +127,4 @@ async function bitext(
 /** Without an interval: a maximum over thresholds has none of use. */
 function alone(value: number): Estimate {
   return { value, low: value, high: value }
-}
-
-function quiet(compute: () => number): number {
-  try {
-    return compute()
-  } catch {
-    return Number.NaN
-  }
 }

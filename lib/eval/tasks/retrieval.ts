@@ -2,9 +2,9 @@ import { compareBytes } from '../metrics/order.ts'
 import { pMrr } from '../metrics/p-mrr.ts'
 import type { InstructionData, RetrievalData, Text } from '../read/dataset.ts'
 import { histogramOf } from '../report/histogram.ts'
-import { score } from '../score.ts'
+import { type ByQuery, measureRun, type Score, scored } from '../score.ts'
 import { meanEstimate } from '../statistics/bootstrap.ts'
-import { search } from '../vectors/compute.ts'
+import { compute, search } from '../vectors/compute.ts'
 import { encode } from '../vectors/matrix.ts'
 import { loadVectors, type Prompt, type VectorFile } from '../vectors/store.ts'
 import {
@@ -35,10 +35,10 @@ export async function retrieve(data: RetrievalData, context: Context): Promise<T
   }
   for (const setting of context.settings) {
     const found = await find(data, data.queries, documents, context.prompts.query, setting, context)
-    results.push(judged(data, found, setting, context, false))
+    results.push(await judged(data, found, setting, context, false))
     if (!context.reranker) continue
     const reranked = await rerankAll(data, found, context.reranker, context)
-    results.push(judged(data, reranked, setting, context, true))
+    results.push(await judged(data, reranked, setting, context, true))
   }
   return { items, results, counts }
 }
@@ -80,7 +80,7 @@ export async function followInstructions(
     const ids = (found: Ranked, i: number) =>
       found.get(data.queries[i]!.id)!.map(([document]) => document)
     const values = counted.map((i) => pMrr(ids(before, i), ids(after, i), removed[i]!))
-    const plain = score(data.qrels, scoresOf(before), { metrics: [main] })
+    const plain = await scoreAside(data.qrels, scoresOf(before), [main], context)
     results.push({
       setting,
       isReranked: false,
@@ -150,15 +150,15 @@ async function find(
   return found
 }
 
-function judged(
+async function judged(
   data: RetrievalData,
   found: Ranked,
   setting: Setting,
   context: Context,
   isReranked: boolean,
-): Result {
+): Promise<Result> {
   const wanted = [...new Set([main, ...(context.metrics ?? []), ...standard(context, isReranked)])]
-  const { metrics, values } = score(data.qrels, scoresOf(found), { metrics: wanted })
+  const { metrics, values } = await scoreAside(data.qrels, scoresOf(found), wanted, context)
   const pairs = [...found].flatMap(([query, list]) =>
     list.slice(0, 100).map(([document, value]) => ({
       value,
@@ -178,6 +178,17 @@ function judged(
     ),
     run: found,
   }
+}
+
+/** As `score`, its resamples on another thread. */
+export async function scoreAside(
+  qrels: ByQuery,
+  run: ByQuery,
+  metrics: readonly string[],
+  { signal }: Pick<Context, 'signal'>,
+): Promise<Score> {
+  const measured = measureRun(qrels, run, { metrics })
+  return scored(measured, await compute({ kind: 'means', rows: measured.rows }, signal))
 }
 
 /** With a reranker also what bounds it: how much of what is relevant reached it. */

@@ -2,6 +2,7 @@
 // kill, used again by every run that asks for the same.
 import { createHash, randomUUID } from 'node:crypto'
 import {
+  type FileHandle,
   mkdir,
   open,
   readFile,
@@ -9,7 +10,6 @@ import {
   stat,
   unlink,
   writeFile,
-  type FileHandle,
 } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type EmbeddedText, type Embedder, Qwen3Error } from '../../index.ts'

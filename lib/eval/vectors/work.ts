@@ -2,7 +2,9 @@ import { cluster } from '../learn/k-means.ts'
 import { fitAndPredict } from '../learn/logistic.ts'
 import { experimentPlaces } from '../learn/samples.ts'
 import { vMeasure } from '../metrics/v-measure.ts'
+import { type Estimate, meanEstimates } from '../statistics/bootstrap.ts'
 import { MersenneTwister } from '../statistics/mersenne.ts'
+import { type Statistic, spreadOf } from '../statistics/resampled.ts'
 import { dot, type Matrix } from './matrix.ts'
 import { type Nearest, type NearestTask, nearest } from './nearest.ts'
 
@@ -16,6 +18,8 @@ export interface Similarities {
 
 export type Work =
   | NearestTask
+  | { kind: 'means'; rows: readonly (readonly number[])[] }
+  | { kind: 'spread'; statistic: Statistic; a: ArrayLike<number>; b: ArrayLike<number> }
   | { kind: 'similarities'; left: Matrix; right: Matrix }
   | { kind: 'first'; left: Matrix; right: Matrix }
   | { kind: 'classes'; train: Matrix; labels: number[]; classes: number; test: Matrix }
@@ -30,6 +34,9 @@ export type Work =
 
 export interface Answers {
   nearest: Nearest
+  /** Of each row. */
+  means: Estimate[]
+  spread: Estimate
   similarities: Similarities
   /** For each left row the right one with the largest product; the first of equals. */
   first: Int32Array
@@ -43,6 +50,10 @@ export function run(work: Work): Answers[keyof Answers] {
   switch (work.kind) {
     case 'nearest':
       return nearest(work)
+    case 'means':
+      return meanEstimates(work.rows)
+    case 'spread':
+      return spreadOf(work.statistic, work.a, work.b)
     case 'similarities':
       return similarities(work.left, work.right)
     case 'first':
