@@ -1,87 +1,21 @@
 import { createHash } from 'node:crypto'
 import { Embedder, type LoadOptions, type ModelInfo, Reranker } from '../index.ts'
-import { readMetric } from './metrics/retrieval.ts'
-import { checkKeys, expected } from './misuse.ts'
+import { checkDimensions, checkOptions, type EvaluateOptions, listOf } from './options.ts'
 import { cacheFolder } from './places.ts'
 import { baselineOf } from './plan/baselines.ts'
 import { identicalIgnored } from './plan/instructions.ts'
 import { promptsFor } from './prompts.ts'
-import { type Data, type Kind, kinds } from './read/dataset.ts'
+import type { Data } from './read/dataset.ts'
 import { openDataset } from './read/open.ts'
 import { Remarks } from './read/remarks.ts'
 import type { Report, System } from './report/report.ts'
-import type { Context, EvalProgress, Result, TaskOutcome } from './tasks/context.ts'
-import { classify, clusterTexts, judgeSummaries, rerankCandidates } from './tasks/groups.ts'
+import { rerankCandidates } from './tasks/candidates.ts'
+import { classify } from './tasks/classification.ts'
+import { clusterTexts } from './tasks/clustering.ts'
+import type { Context, Result, TaskOutcome } from './tasks/context.ts'
 import { judgePairs } from './tasks/pairs.ts'
-import { followInstructions, type Ranked, retrieve } from './tasks/retrieval.ts'
-import { type Encoding, encodings } from './vectors/matrix.ts'
-
-export interface EvaluateOptions {
-  /** A name or path for `Embedder.load`, the name of a baseline, or a loaded embedder, which stays open. */
-  model: string | Embedder
-  /** A folder or file, or the name of a collection. */
-  dataset: string
-  /** An adapter for the model. */
-  adapter?: string
-  /** A second stage that orders the best anew. */
-  reranker?: string | Reranker
-  /** How many the second stage sees. @default 100 */
-  top?: number
-  /** Leading dimensions to keep; several are judged side by side. @default all */
-  dimensions?: number | readonly number[]
-  /** How documents are kept; several are judged side by side. @default 'float32' */
-  encoding?: Encoding | readonly Encoding[]
-  /** What the queries are for. @default that of `task`, else Qwen's web search sentence for retrieval, else none */
-  instruction?: string
-  /** The task's name in MTEB: its instruction and Qwen's rules for it. */
-  task?: string
-  /** What the data is for, where its columns do not say. */
-  kind?: Kind
-  /** @default the only one, else `test` */
-  split?: string
-  /** Of retrieval; the first is the one that is compared. */
-  metrics?: readonly string[]
-  /** Documents and texts are cut to so many characters. @default none is */
-  maxChars?: number
-  /** Drop the document whose id is the query's. @default as mteb does for `task` */
-  ignoreIdentical?: boolean
-  /** How lists of candidates are scored. @default 'mteb-1', which the paper used */
-  protocol?: 'mteb-1' | 'mteb-2'
-  /** Of clustering. @default 'mini-batch', as mteb */
-  algorithm?: 'mini-batch' | 'lloyd'
-  /** Where vectors are kept. @default `QWEN3_EMBED_CACHE`, else below the user's cache folder */
-  cacheDir?: string
-  /** Options for loading both models. */
-  load?: LoadOptions
-  signal?: AbortSignal
-  onProgress?: (progress: EvalProgress) => void
-  /** Given each run of retrieval as it is there: to write it in TREC's form. */
-  onRun?: (label: string, run: Ranked) => void
-}
-
-const known = [
-  'model',
-  'dataset',
-  'adapter',
-  'reranker',
-  'top',
-  'dimensions',
-  'encoding',
-  'instruction',
-  'task',
-  'kind',
-  'split',
-  'metrics',
-  'maxChars',
-  'ignoreIdentical',
-  'protocol',
-  'algorithm',
-  'cacheDir',
-  'load',
-  'signal',
-  'onProgress',
-  'onRun',
-] as const
+import { followInstructions, retrieve } from './tasks/retrieval.ts'
+import { judgeSummaries } from './tasks/summaries.ts'
 
 /**
  * Judges a model on a data set. Vectors of documents are kept on disk, so that another setting, or the same command
@@ -242,36 +176,4 @@ function digestOf(data: Data): string {
       ? [data.queries, [...data.qrels].map(([query, grades]) => [query, [...grades]])]
       : data
   return createHash('sha256').update(JSON.stringify(judged)).digest('hex').slice(0, 16)
-}
-
-function checkOptions(options: EvaluateOptions): void {
-  checkKeys(options, known)
-  if (typeof options.dataset !== 'string')
-    throw new TypeError(expected('a string', 'dataset', options.dataset))
-  for (const metric of options.metrics ?? []) readMetric(metric)
-  for (const encoding of listOf(options.encoding ?? 'float32')) {
-    if (!encodings.includes(encoding))
-      throw new RangeError(expected(encodings.join(', '), 'encoding', encoding))
-  }
-  if (options.kind !== undefined && !kinds.includes(options.kind)) {
-    throw new RangeError(expected(kinds.join(', '), 'kind', options.kind))
-  }
-  for (const name of ['top', 'maxChars'] as const) {
-    const value = options[name]
-    if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
-      throw new RangeError(expected('an integer of at least 1', name, value))
-    }
-  }
-}
-
-function checkDimensions(value: number, width: number): void {
-  if (!Number.isInteger(value) || value < Math.min(32, width) || value > width) {
-    throw new RangeError(
-      expected(`an integer from ${Math.min(32, width)} to ${width}`, 'dimensions', value),
-    )
-  }
-}
-
-function listOf<T extends string | number>(value: T | readonly T[]): readonly T[] {
-  return Array.isArray(value) ? value : [value as T]
 }

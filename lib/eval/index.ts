@@ -1,5 +1,6 @@
 export { Comparison, compare, type Difference } from './compare.ts'
-export { type EvaluateOptions, evaluate } from './evaluate.ts'
+export { evaluate } from './evaluate.ts'
+export type { EvaluateOptions } from './options.ts'
 export { type Baseline, baselines } from './plan/baselines.ts'
 export { instructionOf } from './plan/instructions.ts'
 export {

@@ -1,6 +1,7 @@
 // Where reports and pictures go.
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import type { Report, SuiteReport } from '../../eval/index.ts'
 import type { Arguments } from '../arguments.ts'
 import { remark, type Session } from '../command.ts'
 
@@ -23,4 +24,10 @@ export async function writePlots(
     await writeWhole(path, svg())
     remark(session, `picture: ${path}`)
   }
+}
+
+/** For `--output`. */
+export async function writeReport(report: Report | SuiteReport, args: Arguments) {
+  const output = args.text('output')
+  if (output !== undefined) await writeWhole(output, `${JSON.stringify(report, null, 1)}\n`)
 }

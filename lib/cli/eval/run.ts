@@ -1,40 +1,14 @@
-import {
-  baselines,
-  type EvalProgress,
-  type EvaluateOptions,
-  evaluate,
-  plotsOf,
-  type Report,
-  reportSvg,
-  reportText,
-  runLines,
-  runSuite,
-  type SuiteName,
-  type SuiteReport,
-  suites,
-} from '../../eval/index.ts'
+import { evaluate, plotsOf, reportSvg, reportText, runLines, suites } from '../../eval/index.ts'
 import type { Arguments } from '../arguments.ts'
 import { type Command, remark, type Session } from '../command.ts'
-import { findModel, loadOptions, readLoadOptions } from '../load.ts'
+import { loadOptions } from '../load.ts'
 import { Misuse } from '../misuse.ts'
-import { count } from '../numbers.ts'
 import { print, printJson } from '../print.ts'
-import { Progress } from '../progress.ts'
-import { columns, painter, takesColour } from '../terminal.ts'
-import { writePlots, writeWhole } from './output.ts'
-
-const encodings = ['float32', 'int8', 'binary'] as const
-const kinds = [
-  'retrieval',
-  'instructions',
-  'sts',
-  'pairs',
-  'bitext',
-  'reranking',
-  'classification',
-  'clustering',
-  'summarisation',
-] as const
+import { takesColour } from '../terminal.ts'
+import { writePlots, writeReport, writeWhole } from './output.ts'
+import { kinds, type RunOptions, readOptions } from './run-options.ts'
+import { Steps } from './steps.ts'
+import { wholeSuite } from './suite.ts'
 
 export const runCommand: Command = {
   name: 'eval run',
@@ -121,11 +95,9 @@ export const runCommand: Command = {
   },
 }
 
-type Options = Omit<EvaluateOptions, 'dataset'>
-
 async function one(
   dataset: string,
-  options: Options,
+  options: RunOptions,
   args: Arguments,
   session: Session,
   progress: Steps,
@@ -161,148 +133,4 @@ async function one(
   if (args.has('json')) await printJson(report)
   else await print(reportText(report, { colour: takesColour(process.stdout) }))
   return true
-}
-
-async function writeReport(report: Report | SuiteReport, args: Arguments) {
-  const output = args.text('output')
-  if (output !== undefined) await writeWhole(output, `${JSON.stringify(report, null, 1)}\n`)
-}
-
-async function wholeSuite(
-  suite: string,
-  options: Options,
-  args: Arguments,
-  progress: Steps,
-): Promise<boolean> {
-  if (!Object.hasOwn(suites, suite)) {
-    throw new Misuse(
-      `There is no suite ${JSON.stringify(suite)}; there are ${Object.keys(suites).join('; ')}`,
-    )
-  }
-  const report = await runSuite({
-    ...options,
-    suite: suite as SuiteName,
-    type: args.text('type'),
-    data: args.text('data'),
-    onProgress: (at) => progress.update(at),
-  })
-  progress.end()
-  await writeReport(report, args)
-  if (args.has('json')) await printJson(report)
-  else await print(suiteText(report))
-  return report.tasks.some((task) => task.value !== null)
-}
-
-function suiteText({ suite, tasks, meanTask, meanType, isComplete }: SuiteReport): string {
-  const paint = painter(process.stdout)
-  const hundred = (value: number | null) => (value === null ? '' : (100 * value).toFixed(2))
-  const head = ['TASK', 'TYPE', 'HERE', 'PUBLISHED', ''].map((title) => paint('bold', title))
-  const rows = tasks.map(({ name, type, value, published, reason }) => [
-    name,
-    type,
-    hundred(value),
-    hundred(published),
-    reason ?? '',
-  ])
-  const run = tasks.filter((task) => task.value !== null).length
-  const means =
-    run === 0
-      ? 'no task was run'
-      : `mean of tasks ${hundred(meanTask)}, of types ${hundred(meanType)}`
-  const partial = isComplete
-    ? ''
-    : `, of ${run} of ${tasks.length} tasks only: not the figure of a table`
-  return `${columns([head, ...rows], [2, 3])}\n${suite}: ${means}${partial}\n`
-}
-
-async function readOptions(args: Arguments, session: Session): Promise<Options> {
-  const texts = [
-    'instruction',
-    'task',
-    'split',
-    'adapter',
-    'kind',
-    'protocol',
-    'algorithm',
-  ] as const
-  const given = Object.fromEntries(
-    texts.map((name) => [name, args.text(name)]).filter(([, value]) => value !== undefined),
-  )
-  const top = args.integer('top', 1)
-  const maxChars = args.integer('max-chars', 1)
-  const reranker = args.text('reranker')
-  const cacheDir = args.text('cache-dir')
-  return {
-    ...(given as Partial<Options>),
-    ...listed(args, 'dimensions', (word) => whole(word)),
-    ...listed(args, 'encoding', (word) => encoding(word)),
-    ...listed(args, 'metrics', (word) => word),
-    ...(top === undefined ? {} : { top }),
-    ...(maxChars === undefined ? {} : { maxChars }),
-    ...(args.has('ignore-identical') ? { ignoreIdentical: true } : {}),
-    ...(cacheDir === undefined ? {} : { cacheDir }),
-    model: await found(args.text('model'), session),
-    ...(reranker === undefined ? {} : { reranker: await found(reranker, session) }),
-    load: readLoadOptions(args),
-    signal: session.signal,
-  }
-}
-
-/** The name that the report shows, with its file on this machine. A baseline keeps its name, which its prompts hang on. */
-async function found(name: string | undefined, session: Session): Promise<string> {
-  const baseline = baselines.find((one) => one.name === name?.toLowerCase())
-  if (baseline) remark(session, `${baseline.name}: ${baseline.note}`)
-  const { bundled, name: resolved, paths } = await findModel(baseline?.source ?? name, session)
-  if (baseline) return baseline.name
-  if (bundled) return 'mini'
-  return name?.endsWith('.gguf') ? paths[0]! : resolved
-}
-
-function listed<K extends string, T>(
-  args: Arguments,
-  name: K,
-  read: (word: string) => T,
-): { [key in K]?: T[] } {
-  const text = args.text(name)
-  return (
-    text === undefined ? {} : { [name]: text.split(',').map((word) => read(word.trim())) }
-  ) as { [key in K]?: T[] }
-}
-
-function whole(word: string): number {
-  if (/^\d+$/.test(word)) return Number(word)
-  throw new Misuse(
-    `--dimensions takes whole numbers with commas between them, not ${JSON.stringify(word)}`,
-  )
-}
-
-function encoding(word: string) {
-  const known = encodings.find((one) => one === word)
-  if (known) return known
-  throw new Misuse(`--encoding takes ${encodings.join(', ')}, not ${JSON.stringify(word)}`)
-}
-
-/** A bar for each step of the work. */
-class Steps {
-  readonly #session: Session
-  #step = ''
-  #progress: Progress | undefined
-
-  constructor(session: Session) {
-    this.#session = session
-  }
-
-  update({ step, done, total }: EvalProgress): void {
-    if (step !== this.#step) {
-      this.end()
-      this.#step = step
-      this.#progress = new Progress(step, this.#session)
-    }
-    this.#progress!.update(total === 0 ? 1 : done / total, `${count(done)} of ${count(total)}`)
-  }
-
-  end(): void {
-    this.#progress?.end()
-    this.#step = ''
-  }
 }

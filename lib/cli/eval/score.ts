@@ -1,4 +1,4 @@
-import { readQrels, readRun, Remarks, reportText, score } from '../../eval/index.ts'
+import { Remarks, readQrels, readRun, reportText, score } from '../../eval/index.ts'
 import type { Command } from '../command.ts'
 import { Misuse } from '../misuse.ts'
 import { print, printJson } from '../print.ts'

@@ -1,19 +1,11 @@
 // Vectors of many texts on disk, under a name that says everything they depend on: made once, gone on with after a
 // kill, used again by every run that asks for the same.
-import { createHash, randomUUID } from 'node:crypto'
-import {
-  type FileHandle,
-  mkdir,
-  open,
-  readFile,
-  rename,
-  stat,
-  unlink,
-  writeFile,
-} from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { type FileHandle, mkdir, open, rename, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type EmbeddedText, type Embedder, Qwen3Error } from '../../index.ts'
 import type { Matrix } from './matrix.ts'
+import { begun, finished, ownPartial, type Progress, save } from './partial.ts'
 
 /** What goes before each text. */
 export interface Prompt {
@@ -39,11 +31,6 @@ export interface VectorFile {
   rows: number
   width: number
   /** Texts that were longer than the model takes and lost their ends. */
-  cutTexts: number
-}
-
-interface Progress {
-  rows: number
   cutTexts: number
 }
 
@@ -113,7 +100,8 @@ async function fill(
   const file = await open(partial, 'a+')
   try {
     await file.truncate(4 * state.rows * embedder.dimensions)
-    let savedAt = performance.now()
+    // The first batch is made safe at once: long texts may take minutes.
+    let savedAt = Number.NEGATIVE_INFINITY
     const call = {
       instruction: prompt.instruction,
       truncate: 'end' as const,
@@ -178,59 +166,6 @@ async function append(
   }
   await file.write(new Uint8Array(whole.buffer))
   state.rows += batch.length
-}
-
-/** Rows first, then how many of them count. */
-async function save(file: FileHandle, partial: string, state: Progress): Promise<void> {
-  await file.sync()
-  await writeFile(`${partial}.progress.new`, JSON.stringify(state))
-  await rename(`${partial}.progress.new`, `${partial}.progress`)
-}
-
-async function begun(partial: string, width: number): Promise<Progress> {
-  const state = await readJson(`${partial}.progress`)
-  const size = (await stat(partial).catch(() => undefined))?.size ?? 0
-  return state && size >= 4 * state.rows * width ? state : { rows: 0, cutTexts: 0 }
-}
-
-async function finished(path: string, rows: number, width: number): Promise<Progress | undefined> {
-  const state = await readJson(`${path}.json`)
-  const size = (await stat(path).catch(() => undefined))?.size
-  return state && size === 4 * rows * width ? state : undefined
-}
-
-/** The file to go on with, unless a live process does: then one of our own. */
-async function ownPartial(path: string): Promise<string> {
-  const shared = `${path}.partial`
-  for (let tries = 0; tries < 2; tries++) {
-    try {
-      await writeFile(`${shared}.lock`, `${process.pid}`, { flag: 'wx' })
-      return shared
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    }
-    const owner = Number(await readFile(`${shared}.lock`, 'utf8').catch(() => ''))
-    if (isAlive(owner)) break
-    await unlink(`${shared}.lock`).catch(() => {})
-  }
-  return `${path}.${process.pid}.${randomUUID().slice(0, 8)}.partial`
-}
-
-function isAlive(pid: number): boolean {
-  if (!(pid > 0)) return false
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
-async function readJson(path: string): Promise<Progress | undefined> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as Progress
-  } catch {
-    return undefined
-  }
 }
 
 async function digestOf(texts: AsyncIterable<string> | Iterable<string>) {
