@@ -162,6 +162,17 @@ describe('retrieval', () => {
     expect(value(await judge(own, { task: 'ArguAna' }), 'success@1')).toBe(1)
   })
 
+  it('judges another architecture through the generic engine, without words it never learned', async () => {
+    const minilm = { model: fixture('minilm'), dataset: 'handbook', cacheDir }
+    const report = await evaluate(minilm)
+    expect(report.systems[0]).toMatchObject({ instruction: '', model: { architecture: 'bert' } })
+    // The teacher of the bundled model knows more than it does.
+    expect(value(report, 'ndcg@10')).toBeGreaterThan(value(await judge('handbook'), 'ndcg@10'))
+    expect(JSON.stringify(await evaluate({ ...minilm, cacheDir: join(folder, 'anew') }))).toBe(
+      JSON.stringify(report),
+    )
+  })
+
   it('counts texts that the model had to cut', async () => {
     const long = data({
       'corpus.jsonl': lines([
