@@ -1,9 +1,10 @@
-import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { openDataset, readQrels, readRun, Remarks, score } from 'qwen3-embed/eval'
+import { openDataset, Remarks, readQrels, readRun, score } from 'qwen3-embed/eval'
 import { afterAll, describe, expect, it } from 'vitest'
 
 const folder = mkdtempSync(join(tmpdir(), 'eval-data-'))
@@ -251,6 +252,22 @@ describe('a table', () => {
       fileURLToPath(new URL('fixtures/eval/parquet/pairs', import.meta.url)),
     )
     expect(data).toMatchObject({ kind: 'pairs', gold: [1, 0, 1] })
+  })
+
+  it('says what to install where parquet cannot be read', () => {
+    // The package as it lies in a project without hyparquet.
+    const bare = join(folder, 'bare')
+    const root = fileURLToPath(new URL('..', import.meta.url))
+    for (const name of ['dist', 'package.json', 'root.mjs']) {
+      cpSync(join(root, name), join(bare, name), { recursive: true })
+    }
+    const code = `
+      import { openDataset, Remarks } from './dist/eval/index.js'
+      const path = ${JSON.stringify(join(root, 'test/fixtures/eval/parquet/pairs'))}
+      await openDataset(path, {}, new Remarks()).catch(({ code, message }) => console.log(code, message))`
+    const options = { cwd: bare, encoding: 'utf8' } as const
+    const said = execFileSync(process.execPath, ['--input-type=module', '--eval', code], options)
+    expect(said).toMatch(/^ERR_DATASET .*is a parquet file: npm install hyparquet reads it/)
   })
 
   it('learns labels from train and judges test', async () => {
