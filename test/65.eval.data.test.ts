@@ -254,6 +254,16 @@ describe('a table', () => {
     expect(data).toMatchObject({ kind: 'pairs', gold: [1, 0, 1] })
   })
 
+  it("reads the hub's folder named default, and refuses to mix subsets", async () => {
+    const rows = lines({ sentence1: 'a', sentence2: 'b', score: 1 })
+    expect((await open(data({ 'default/test.jsonl': rows }))).data).toMatchObject({ kind: 'sts' })
+    const subsets = data({ 'de/test.jsonl': rows, 'en/test.jsonl': rows })
+    await expect(open(subsets)).rejects.toThrow(
+      /2 subsets in .*: name the folder of one, such as de/,
+    )
+    expect((await open(join(subsets, 'en'))).data).toMatchObject({ kind: 'sts' })
+  })
+
   it('says what to install where parquet cannot be read', () => {
     // The package as it lies in a project without hyparquet.
     const bare = join(folder, 'bare')

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -196,10 +196,16 @@ describe('eval plan and suites', () => {
         )
         .join(''),
     )
+    // Subsets of another task: the mean over both.
+    for (const language of ['de', 'en']) {
+      mkdirSync(join(folder, 'mteb/STS17/data', language), { recursive: true })
+      cpSync(join(folderOf, 'test.jsonl'), join(folder, 'mteb/STS17/data', language, 'test.jsonl'))
+    }
     const { stdout, code } = await run('eval', 'run', '--suite', 'MTEB(eng, v2)', '--type', 'STS')
     expect(code).toBe(0)
+    expect(stdout).toMatch(/STS17 +STS +\d+\.\d\d/)
     expect(stdout).toMatch(/STSBenchmark +STS +\d+\.\d\d/)
-    expect(stdout).toContain('of 1 of 9 tasks only: not the figure of a table')
+    expect(stdout).toContain('of 2 of 9 tasks only: not the figure of a table')
     expect(stdout).toContain('hf download mteb/sts12-sts')
   })
 })

@@ -118,16 +118,18 @@ async function runTask(
   }
 }
 
-async function eachSubset(folder: string, options: TaskOptions): Promise<number[]> {
+/** Subsets lie in folders, or in folders of folders (`data/en`). */
+async function eachSubset(folder: string, options: TaskOptions, depth = 2): Promise<number[]> {
   const values: number[] = []
-  for (const entry of (await readdir(folder, { withFileTypes: true })).sort((a, b) =>
-    a.name < b.name ? -1 : 1,
-  )) {
+  const entries = await readdir(folder, { withFileTypes: true })
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     if (!entry.isDirectory() || entry.name.startsWith('.')) continue
+    const inner = join(folder, entry.name)
     try {
-      values.push(mainOf(await evaluate({ ...options, dataset: join(folder, entry.name) })))
+      values.push(mainOf(await evaluate({ ...options, dataset: inner })))
     } catch (error) {
       if (!(error instanceof Qwen3Error) || error.code !== 'ERR_DATASET') throw error
+      if (depth > 1) values.push(...(await eachSubset(inner, options, depth - 1)))
     }
   }
   return values

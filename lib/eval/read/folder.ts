@@ -1,6 +1,6 @@
 // Which files of a folder are what: the layouts of BEIR, of the Hugging Face hub, and ours.
 import { readdir, stat } from 'node:fs/promises'
-import { basename, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { type Remarks, wrongData } from './remarks.ts'
 import { isTable, stem } from './rows.ts'
 
@@ -43,7 +43,22 @@ export async function lookInto(root: string): Promise<Files> {
       add(files.qrels, name.replace(/^qrels?[._-]?/i, '') || 'test', path)
     else if (!/\.txt(\.gz)?$/.test(path)) add(files.tables, name, path)
   }
+  // The hub's `default` holds judgements beside a corpus, and everything elsewhere.
+  if (files.corpus.length === 0) {
+    for (const [split, paths] of files.qrels)
+      for (const path of paths) add(files.tables, split, path)
+  }
   return files
+}
+
+/** Tables of one split in several folders are subsets, such as languages, which are judged one by one. */
+export function refuseSubsets(root: string, paths: readonly string[]): void {
+  const folders = [...new Set(paths.map((path) => relative(root, dirname(path)) || '.'))]
+  if (folders.length < 2) return
+  throw wrongData(
+    `There are ${folders.length} subsets in ${root}: name the folder of one, such as ${folders[0]}`,
+    { folder: root },
+  )
 }
 
 /** The one to judge by: the one asked for, the only one, else `test`, which is then remarked on. */

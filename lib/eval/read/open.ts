@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { collectionFolder } from './collections.ts'
 import type { Data, Kind } from './dataset.ts'
-import { chooseSplit, lookInto } from './folder.ts'
+import { chooseSplit, lookInto, refuseSubsets } from './folder.ts'
 import { readTable } from './labelled.ts'
 import { type Remarks, wrongData } from './remarks.ts'
 import { readRetrieval } from './retrieval.ts'
@@ -57,6 +57,7 @@ export async function openDataset(
   }
   const judged = new Map([...files.tables].filter(([split]) => split !== 'train'))
   const taken = chooseSplit(judged.size > 0 ? judged : files.tables, split, 'tables', remarks)
+  refuseSubsets(path, files.tables.get(taken)!)
   const training = files.tables.get('train') ?? []
   return {
     name,
