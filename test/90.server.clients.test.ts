@@ -4,7 +4,7 @@ import { InferenceClient } from '@huggingface/inference'
 import { CohereClient, CohereClientV2, CohereError } from 'cohere-ai'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { defaultInstruction, quantise } from '../lib/index.ts'
+import { defaultInstruction, quantize } from '../lib/index.ts'
 import { startServer, type TestServer } from './fixtures/server.ts'
 
 const texts = ['a cat on the sofa', 'ein Kätzchen 🐈', 'the price of oil']
@@ -193,8 +193,8 @@ describe('cohere-ai', () => {
     })
     const floats = vectors.map((vector) => Float32Array.from(vector))
     expect(embeddings.float!.map((vector) => vector.map(Math.fround))).toEqual(vectors)
-    expect(embeddings.int8).toEqual(quantise(floats, 'int8').map((one) => [...one]))
-    expect(embeddings.ubinary).toEqual(quantise(floats, 'ubinary').map((one) => [...one]))
+    expect(embeddings.int8).toEqual(quantize(floats, 'int8').map((one) => [...one]))
+    expect(embeddings.ubinary).toEqual(quantize(floats, 'ubinary').map((one) => [...one]))
   })
 
   it('gets its own errors', async () => {

@@ -4,6 +4,7 @@ import {
   type Embedder,
   type EmbedOptions,
   type Pooling,
+  type Role,
 } from '../index.ts'
 import type { Arguments } from './arguments.ts'
 import { noTexts } from './checkpoint.ts'
@@ -81,7 +82,7 @@ export const embed: Command = {
     const input = openInput(args, args.positionals, session)
     const embedder = await loadEmbedder(args, session)
     try {
-      const options = { ...given, instruction: instructionOf(args, embedder) }
+      const options = { ...given, ...purposeOf(args, embedder) }
       const sink = await openSink(args, embedder, options, format, checkpointMs)
       return await runJob(embedder, input, sink, options, session)
     } finally {
@@ -209,13 +210,17 @@ function readOptions(args: Arguments, format: FormatName): EmbedOptions {
   return {
     truncate: args.text('truncate') === 'end' ? 'end' : 'error',
     normalize: !args.has('no-normalize'),
-    ...(dimensions === undefined ? {} : { dimensions }),
-    ...(pooling === undefined ? {} : { pooling }),
+    dimensions,
+    pooling,
   }
 }
 
-function instructionOf(args: Arguments, embedder: Embedder): string {
-  const given = args.text('instruction')
-  if (given !== undefined || !args.has('query')) return given ?? ''
-  return embedder.info.architecture === 'qwen3' ? defaultInstruction : ''
+/** What stands before each text: part of a job's identity, since it changes every vector. */
+function purposeOf(args: Arguments, embedder: Embedder): { instruction: string; role?: Role } {
+  const instruction = args.text('instruction')
+  if (instruction !== undefined) return { instruction }
+  if (!args.has('query')) return { instruction: '' }
+  return embedder.info.architecture === 'qwen3'
+    ? { instruction: defaultInstruction }
+    : { instruction: '', role: 'query' }
 }

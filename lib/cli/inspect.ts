@@ -59,7 +59,7 @@ function facts(info: FileInfo, memory: MemoryEstimate): string {
     ['fingerprint', info.fingerprint],
     ['name', info.name || '(none)'],
     ['architecture', info.architecture],
-    ['weights', `${parameters(info.parameters)} parameters, mostly ${info.quantisation}`],
+    ['weights', `${parameters(info.parameters)} parameters, mostly ${info.quantization}`],
     ...Object.entries(info.tensorTypes).map(([label, types]): [string, string] => [
       `  ${label}`,
       types.join(', ').toUpperCase(),

@@ -2,7 +2,6 @@
 import { Embedder, type LoadOptions, Reranker, type ResolvedModel, resolveModel } from '../index.ts'
 import type { Arguments, Options } from './arguments.ts'
 import { remark, type Session } from './command.ts'
-import { bytes } from './numbers.ts'
 import { Progress } from './progress.ts'
 
 const gpus = ['cuda', 'vulkan', 'metal'] as const
@@ -28,10 +27,7 @@ export async function findModel(
   const progress = new Progress('download', session)
   const found = await resolveModel(name ?? 'mini', {
     signal: session.signal,
-    onProgress: ({ file, received, total, bytesPerSecond }) => {
-      const speed = bytesPerSecond > 0 ? `  ${bytes(bytesPerSecond)}/s` : ''
-      progress.update(received / total, `${file}  ${bytes(received)} of ${bytes(total)}${speed}`)
-    },
+    onProgress: progress.follow,
   })
   progress.end()
   if (found.bundled) {
@@ -65,15 +61,18 @@ export async function load<Model extends Embedder | Reranker>(
   const engine = engines.find((choice) => choice === args.text('engine'))
   try {
     const model = await kind.load(found.bundled ? 'mini' : found.paths[0]!, {
-      ...(threads === undefined ? {} : { threads }),
-      ...(maxTokens === undefined ? {} : { maxTokens }),
-      ...(gpu === undefined ? {} : { gpu }),
-      ...(engine === undefined ? {} : { engine }),
+      threads,
+      maxTokens,
+      gpu,
+      engine,
       signal: session.signal,
-      onProgress: (fraction) => progress.update(fraction, ''),
+      onProgress: progress.follow,
     })
     progress.end()
-    for (const { what, remedy } of model.info.findings) remark(session, `note: ${what}: ${remedy}`)
+    for (const { what, remedy, isWarning } of model.info.findings) {
+      // Said already, as a warning of the process.
+      if (!isWarning) remark(session, `note: ${what}: ${remedy}`)
+    }
     return model
   } finally {
     progress.end()

@@ -4,7 +4,6 @@ import type { Command, Session } from './command.ts'
 import { inputOptions, openInput, readAll } from './input.ts'
 import { findModel, load, loadOptions } from './load.ts'
 import { Misuse } from './misuse.ts'
-import { count } from './numbers.ts'
 import { print, printJson } from './print.ts'
 import { Progress } from './progress.ts'
 import { columns, oneLine } from './terminal.ts'
@@ -94,8 +93,7 @@ async function rank(
     return await reranker.rank(query, documents, {
       ...options,
       signal: session.signal,
-      onProgress: (done, total) =>
-        progress.update(done / total, `${count(done)} of ${count(total)} documents`),
+      onProgress: progress.follow,
     })
   } finally {
     progress.end()
@@ -132,7 +130,7 @@ function readOptions(args: Arguments): TopOptions {
   return {
     truncate: args.text('truncate') === 'end' ? 'end' : 'error',
     output: args.has('logit') ? 'logit' : 'probability',
-    ...(topN === undefined ? {} : { topN }),
-    ...(instruction === undefined ? {} : { instruction }),
+    topN,
+    instruction,
   }
 }

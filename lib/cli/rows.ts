@@ -1,7 +1,7 @@
 // Embedded texts as bytes of an output format. Each row stands alone, so a file can be cut after any of them.
-import type { EmbeddedText } from '../index.ts'
-import { inShellWords } from './api-words.ts'
+import type { EmbeddedText, Qwen3Error } from '../index.ts'
 import { npyHeader } from './npy.ts'
+import { inShellWords } from './remedies.ts'
 
 export const formats = ['jsonl', 'json', 'npy'] as const
 export type FormatName = (typeof formats)[number]
@@ -22,7 +22,7 @@ export function formatOf(name: FormatName, width: number, perToken: boolean): Fo
       head: (rows) => npyHeader(rows, width),
       row: ({ vector, error }, index) => {
         // An array has no place for a reason, and a row of zeros would pass for a vector.
-        if (vector === null) throw failed(error, index)
+        if (error) throw failed(error, index)
         return new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength)
       },
       tail: () => nothing,
@@ -45,8 +45,8 @@ export function formatOf(name: FormatName, width: number, perToken: boolean): Fo
 }
 
 function json({ vector, tokens, cut, error }: EmbeddedText, index: number, each: number): string {
-  if (vector === null) {
-    const reason = { code: error?.code, message: reasonOf(error) }
+  if (error) {
+    const reason = { code: error.code, message: inShellWords(error) }
     return JSON.stringify({ index, tokens, error: reason })
   }
   const head = `{"index":${index},"tokens":${tokens}${cut > 0 ? `,"cut":${cut}` : ''}`
@@ -63,15 +63,10 @@ function array(vector: Float32Array): string {
   return `[${Array.from(vector, (value) => value.toPrecision(9)).join(',')}]`
 }
 
-function failed(error: EmbeddedText['error'], index: number): Error {
+function failed(error: Qwen3Error, index: number): Error {
   return new Error(
-    `Text ${index}: ${reasonOf(error)} Correct it and run the same command again to go on; jsonl and json record ` +
+    `Text ${index}: ${inShellWords(error)} Correct it and run the same command again to go on; jsonl and json record ` +
       'failures in place instead.',
     { cause: error },
   )
-}
-
-/** The error counts from the beginning of its batch, rows from the beginning of the input. */
-function reasonOf(error: EmbeddedText['error']): string | undefined {
-  return error ? inShellWords(error.message.replace(/^Text \d+: /, '')) : undefined
 }

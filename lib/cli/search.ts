@@ -1,9 +1,8 @@
-import { similarity } from '../index.ts'
+import { search as nearestOf } from '../index.ts'
 import type { Arguments } from './arguments.ts'
 import type { Command, Session } from './command.ts'
 import { inputOptions, openInput, readAll } from './input.ts'
 import { loadEmbedder, loadOptions } from './load.ts'
-import { count } from './numbers.ts'
 import { print, printJson } from './print.ts'
 import { Progress } from './progress.ts'
 import { questions, sentences } from './sentences.ts'
@@ -74,25 +73,17 @@ async function nearest(
   const progress = new Progress('embed', session)
   try {
     const { signal } = session
-    const shared = { signal, ...(dimensions === undefined ? {} : { dimensions }) }
-    const asked = instruction === undefined ? shared : { ...shared, instruction }
     const [questionVectors, vectors] = await Promise.all([
-      embedder.embedQueries([...queries], asked),
-      embedder.embedDocuments([...texts], {
-        ...shared,
+      embedder.embedQueries(queries, { signal, dimensions, instruction }),
+      embedder.embedDocuments(texts, {
+        signal,
+        dimensions,
         truncate: 'end',
-        onProgress: (done, total) => progress.update(done / total, `${count(done)} texts`),
+        onProgress: progress.follow,
       }),
     ])
     return questionVectors.map((question) =>
-      vectors
-        .map((vector, index) => ({
-          index,
-          score: similarity(question, vector),
-          text: texts[index]!,
-        }))
-        .sort((a, b) => b.score - a.score)
-        .slice(0, top),
+      nearestOf(question, vectors, top).map((found) => ({ ...found, text: texts[found.index]! })),
     )
   } finally {
     progress.end()

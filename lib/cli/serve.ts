@@ -101,13 +101,13 @@ async function runUntilStopped(options: ServeOptions, args: Arguments, session: 
 
 async function readSettings(args: Arguments): Promise<Omit<ServeOptions, 'models'>> {
   const deadline = args.number('deadline', 0.001)
-  const limits: HandlerOptions['limits'] = defined({
+  const limits: HandlerOptions['limits'] = {
     batch: args.integer('max-batch', 1),
     requestTokens: args.integer('max-request-tokens', 1),
     bodyBytes: args.integer('max-body', 1),
     requests: args.integer('max-requests', 1),
     deadline: deadline === undefined ? undefined : Math.ceil(deadline * 1000),
-  })
+  }
   const host = args.text('host') ?? '127.0.0.1'
   const keys = await readKeys(args.text('api-key-file'))
   if (isOpenTo(host) && keys.length === 0 && !args.has('without-key')) {
@@ -125,10 +125,10 @@ async function readSettings(args: Arguments): Promise<Omit<ServeOptions, 'models
     autoTruncate: args.has('auto-truncate'),
     page: !args.has('no-page'),
     tracing: args.has('trace'),
-    ...(args.has('no-log') ? {} : { log }),
-    ...(cors === undefined ? {} : { corsOrigins: cors === '*' ? '*' : cors.split(',') }),
-    ...(prompts === undefined ? {} : { prompts: await readPrompts(prompts) }),
-    ...defined({ port: args.integer('port', 0, 65_535) }),
+    log: args.has('no-log') ? undefined : log,
+    corsOrigins: cors === '*' ? '*' : cors?.split(','),
+    prompts: prompts === undefined ? undefined : await readPrompts(prompts),
+    port: args.integer('port', 0, 65_535),
   }
 }
 
@@ -183,7 +183,7 @@ async function loadEither(found: ResolvedModel, args: Arguments, session: Sessio
   const ranks = pooling === 'rank' || head === 'cls' || (isSilent && /rerank/i.test(found.name))
   const more = {
     maxQueue: args.integer('max-queue', 1) ?? 16_384,
-    ...defined({ budget: args.integer('budget', 16, 65_536) }),
+    budget: args.integer('budget', 16, 65_536),
   }
   const kind: { load(name: string, options: LoadOptions): Promise<Embedder | Reranker> } = ranks
     ? Reranker
@@ -194,12 +194,4 @@ async function loadEither(found: ResolvedModel, args: Arguments, session: Sessio
     args,
     session,
   )
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
-
-function defined<T extends object>(values: T): Defined<T> {
-  return Object.fromEntries(
-    Object.entries(values).filter(([, value]) => value !== undefined),
-  ) as Defined<T>
 }

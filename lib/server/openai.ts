@@ -89,7 +89,7 @@ function describe(served: Served) {
     owned_by: 'qwen3-embed',
     kind: served.kind,
     architecture: info.architecture,
-    quantisation: info.quantisation,
+    quantization: info.quantization,
     fingerprint: info.fingerprint,
     bundled: info.bundled,
     max_tokens: maxTokens,

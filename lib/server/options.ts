@@ -9,26 +9,26 @@ export interface HandlerOptions {
    */
   models: Record<string, Embedder | Reranker>
   /** API keys, any of which lets a request in. @default none: everybody may ask */
-  keys?: readonly string[]
+  keys?: readonly string[] | undefined
   /** Instructions by name, for `prompt_name` and `input_type`. @default query: Qwen3's for its models, document: none */
-  prompts?: Record<string, string>
+  prompts?: Record<string, string> | undefined
   /** What happens to texts that are too long where the request does not say: cut, or refused. @default false */
-  autoTruncate?: boolean
+  autoTruncate?: boolean | undefined
   /** Spans of int8 and uint8 vectors by model name. @default `unitRanges` */
-  ranges?: Record<string, Ranges>
+  ranges?: Record<string, Ranges> | undefined
   /** Origins whose pages may call this server from a browser, or `'*'`. @default none */
-  corsOrigins?: readonly string[] | '*'
+  corsOrigins?: readonly string[] | '*' | undefined
   /** Host names that requests must ask for: what stops other sites' pages from reaching a server on localhost. @default any */
-  hosts?: readonly string[]
+  hosts?: readonly string[] | undefined
   /** Path that everything is under, as in `/api/models`. @default '' */
-  basePath?: string
+  basePath?: string | undefined
   /** Serve the page at `/`. @default true */
-  page?: boolean
+  page?: boolean | undefined
   /** One call for each answered request. It holds no text of a user. */
-  log?: (line: LogLine) => void
+  log?: ((line: LogLine) => void) | undefined
   /** Spans through `@opentelemetry/api`, which you install. @default false */
-  tracing?: boolean
-  limits?: Partial<Limits>
+  tracing?: boolean | undefined
+  limits?: { [Name in keyof Limits]?: Limits[Name] | undefined } | undefined
 }
 
 /** Sizes in bytes, times in milliseconds. */
@@ -59,7 +59,9 @@ const defaults: Limits = {
   interactiveTokens: 0,
 }
 
-export type Settings = Omit<Required<HandlerOptions>, 'log' | 'limits' | 'hosts'> & {
+type Given = { [Name in keyof HandlerOptions]-?: Exclude<HandlerOptions[Name], undefined> }
+
+export type Settings = Omit<Given, 'log' | 'limits' | 'hosts'> & {
   hosts: readonly string[] | null
   limits: Limits
   log: ((line: LogLine) => void) | null
@@ -115,7 +117,7 @@ export function readHandlerOptions(given: HandlerOptions): Settings {
   }
 }
 
-function readLimits(given: Partial<Limits>): Limits {
+function readLimits(given: NonNullable<HandlerOptions['limits']>): Limits {
   refuseUnknown(given, Object.keys(defaults), 'limit')
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || (Number.isInteger(value) && value >= 1)) continue
@@ -123,7 +125,8 @@ function readLimits(given: Partial<Limits>): Limits {
       `Expected the limit ${name} to be an integer of at least 1 but it is ${value}`,
     )
   }
-  return { ...defaults, ...given }
+  const set = Object.entries(given).filter(([, value]) => value !== undefined)
+  return { ...defaults, ...Object.fromEntries(set) }
 }
 
 /** A misspelt option must not be ignored. */

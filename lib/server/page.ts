@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { root } from '#root'
+import { root } from '../root.ts'
 import type { Answer } from './exchange.ts'
 
 let made: Answer | undefined

@@ -6,11 +6,11 @@ import type { HandlerOptions } from './options.ts'
 
 export interface ServeOptions extends HandlerOptions {
   /** @default 8080; 0 for any free one */
-  port?: number
+  port?: number | undefined
   /** Any other than this machine's own needs `keys`, or `withoutKey`. @default '127.0.0.1' */
-  host?: string
+  host?: string | undefined
   /** Everybody who reaches this server may use it. @default false */
-  withoutKey?: boolean
+  withoutKey?: boolean | undefined
 }
 
 export interface RunningServer {

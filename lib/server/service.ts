@@ -1,14 +1,11 @@
 // What operators ask a server: is it well, what is in it, what does it speak. And the page.
-import { createRequire } from 'node:module'
+import { version } from '../root.ts'
 import type { Call, Route } from './call.ts'
 import { type Answer, json } from './exchange.ts'
 import { openapi } from './openapi.ts'
 import { page } from './page.ts'
 import { Refusal } from './refusal.ts'
 import type { Served } from './served.ts'
-
-const require = createRequire(import.meta.url)
-export const { version } = require('../../package.json') as { version: string }
 
 function health({ desk }: Call): Answer {
   return desk.isClosing ? json({ status: 'stopping' }, 503) : json({ status: 'ok' })
@@ -23,7 +20,7 @@ function info({ models, settings, search }: Call): Answer {
   return json({
     model_id: served.name,
     model_sha: null,
-    model_dtype: model.info.quantisation,
+    model_dtype: model.info.quantization,
     served_model_name: served.name,
     model_type: typeOf(served),
     max_concurrent_requests: limits.requests,

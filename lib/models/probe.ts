@@ -1,7 +1,7 @@
 import { Qwen3Error } from '../errors.ts'
 import type { Digest } from './digest.ts'
 import { type Access, type Answer, request, show } from './http.ts'
-import { refusal } from './refusal.ts'
+import { httpError } from './http-error.ts'
 
 /** A file to fetch, and what is known about it before. */
 export interface Wanted {
@@ -13,7 +13,7 @@ export interface Wanted {
 }
 
 /** What a server told about a file when asked for its first bytes. */
-export interface Offer {
+export interface Probed {
   readonly url: string
   readonly size: number
   readonly ranges: boolean
@@ -24,10 +24,10 @@ export interface Offer {
 const magic = 'GGUF'
 
 /** Asks for the first bytes: the length, whether ranges work, and whether this is a GGUF at all. */
-export async function probe(wanted: Wanted, access: Access): Promise<Offer> {
+export async function probe(wanted: Wanted, access: Access): Promise<Probed> {
   const answer = await request(wanted.url, access, { range: `bytes=0-${magic.length - 1}` })
   if (answer.status !== 200 && answer.status !== 206) {
-    throw await refusal(answer, wanted.name, access)
+    throw await httpError(answer, wanted.name, access)
   }
   const ranges = answer.status === 206
   const stated = ranges ? contentRange(answer)?.total : contentLength(answer)
@@ -37,25 +37,26 @@ export async function probe(wanted: Wanted, access: Access): Promise<Offer> {
   if (size === undefined) {
     throw new Qwen3Error(
       'ERR_DOWNLOAD',
-      `${facts.url} does not say how long the file is, so an incomplete one could not be told from a ` +
-        'complete one; fetch it by other means and use its path',
+      `${facts.url} does not say how long the file is, so an incomplete one could not be told from a complete one`,
       facts,
+      { remedy: 'Fetch it by other means and use its path.' },
     )
   }
   if (wanted.size !== undefined && size !== wanted.size) {
     throw new Qwen3Error(
       'ERR_DOWNLOAD',
-      `${facts.url} offers ${size} bytes but ${wanted.name} has ${wanted.size}; the server or a proxy ` +
-        'before it is at fault: try again later or use another endpoint',
+      `${facts.url} offers ${size} bytes but ${wanted.name} has ${wanted.size}: the server or a proxy before it is at fault`,
       { ...facts, offered: size, size: wanted.size },
+      { remedy: 'Try again later or use another endpoint.' },
     )
   }
   if (start !== magic) {
     throw new Qwen3Error(
       'ERR_DOWNLOAD',
       `${facts.url} is not a GGUF file: it starts with ${JSON.stringify(start)}. A sign-in page of the ` +
-        'network, or an unfetched Git LFS pointer, would explain it; open the address in a browser',
+        'network, or an unfetched Git LFS pointer, would explain it',
       facts,
+      { remedy: 'Open the address in a browser.' },
     )
   }
   const digest = wanted.digest ?? linkedDigest(answer)
@@ -72,8 +73,8 @@ async function firstBytes(answer: Answer): Promise<string> {
 }
 
 /** Only needed where no hash of the whole will tell. */
-export function isSame(offer: Offer, answer: Answer): boolean {
-  return offer.digest !== undefined || offer.validator === validatorOf(answer)
+export function isSame(probed: Probed, answer: Answer): boolean {
+  return probed.digest !== undefined || probed.validator === validatorOf(answer)
 }
 
 export function contentRange(

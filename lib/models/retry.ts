@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expected, Qwen3Error } from '../errors.ts'
+import { misuse, Qwen3Error, refuseUnknown } from '../errors.ts'
+import type { Retry } from '../progress.ts'
 
 /** How downloads behave on slow and unreliable networks. */
 export interface Transfer {
@@ -28,12 +29,13 @@ export function readTransfer(
   given: { [Key in keyof Transfer]?: Transfer[Key] | undefined } = {},
 ): Transfer {
   const transfer = { ...defaultTransfer }
+  refuseUnknown(given, Object.keys(transfer), 'option of transfer')
   for (const key of Object.keys(transfer) as (keyof Transfer)[]) {
     const value = given[key]
     if (value === undefined) continue
     const least = key === 'retries' || key === 'backoffMs' ? 0 : 1
     if (!Number.isSafeInteger(value) || value < least) {
-      throw new RangeError(expected(`a whole number from ${least}`, `transfer.${key}`, value))
+      throw misuse(RangeError, `a whole number from ${least}`, `transfer.${key}`, value)
     }
     transfer[key] = value
   }
@@ -44,6 +46,8 @@ export function readTransfer(
 export interface Conditions {
   readonly transfer: Transfer
   readonly signal: AbortSignal | undefined
+  /** Told of each attempt that failed and will be made again. */
+  readonly onRetry?: ((retry: Retry) => void) | undefined
 }
 
 /** A failure that may pass: a broken connection, a busy server. */
@@ -62,7 +66,7 @@ export class Transient extends Error {
 const longestWaitMs = 60_000
 
 /** Repeats an attempt while it fails in ways that may pass. `gained` counts what it achieves. */
-export async function persist<T>(
+export async function withRetries<T>(
   conditions: Conditions,
   gained: () => number,
   attempt: () => Promise<T>,
@@ -79,6 +83,9 @@ export async function persist<T>(
       const pause = backoffMs * 2 ** (failures - 1) * (0.75 + Math.random() / 2)
       const wait = Math.max(error.retryAfterMs ?? 0, Math.min(pause, longestWaitMs))
       if (failures > retries || wait > longestWaitMs) throw givenUp(error, failures)
+      const attempts = retries + 1
+      const reason = error.message
+      conditions.onRetry?.({ reason, attempt: failures, attempts, seconds: wait / 1000 })
       await sleep(wait, undefined, { signal: conditions.signal }).catch(() => {})
       conditions.signal?.throwIfAborted()
     }
@@ -89,15 +96,18 @@ function givenUp(error: Transient, failures: number): Qwen3Error {
   const proxy = process.env.HTTPS_PROXY ?? process.env.https_proxy
   const hint =
     proxy === undefined
-      ? 'check the connection'
-      : 'check the connection (Node uses HTTPS_PROXY only from version 24, with NODE_USE_ENV_PROXY=1)'
+      ? 'Check the connection'
+      : 'Check the connection (Node uses HTTPS_PROXY only from version 24, with NODE_USE_ENV_PROXY=1)'
   const wait = error.retryAfterMs === undefined ? 0 : Math.ceil(error.retryAfterMs / 1000)
   return new Qwen3Error(
     'ERR_DOWNLOAD',
-    `Gave up after ${failures} attempts: ${error.message}; ` +
-      (wait > 0 ? `it asks for a pause of ${wait} seconds: wait that long` : hint) +
-      ' and run the same again: the download continues where it stopped',
+    `Gave up after ${failures} attempts: ${error.message}`,
     { attempts: failures, retryAfterSeconds: wait },
-    { cause: error },
+    {
+      remedy:
+        (wait > 0 ? `It asks for a pause of ${wait} seconds: wait that long` : hint) +
+        ' and run the same again: the download continues where it stopped.',
+      cause: error,
+    },
   )
 }

@@ -13,10 +13,12 @@ export async function guarded<T>(
     if (!isSystemError(error)) throw error
     throw new Qwen3Error(
       'ERR_CACHE',
-      `The model cache ${hub} could not be used: ${error.message}; set HF_HUB_CACHE, or the cacheDir option, ` +
-        'to a folder this process may write to',
+      `The model cache ${hub} could not be used: ${error.message}`,
       { folder: hub, reason: error.code },
-      { cause: error },
+      {
+        remedy: 'Set HF_HUB_CACHE, or the cacheDir option, to a folder this process may write to.',
+        cause: error,
+      },
     )
   }
 }
