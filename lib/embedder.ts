@@ -69,6 +69,11 @@ export class Embedder {
     return this.#model.facts.maxTokens
   }
 
+  /** Whether its family was trained with instructions; others take none, unless `template` has a place for one. */
+  get takesInstruction(): boolean {
+    return this.#model.family.instructed !== undefined
+  }
+
   /** Facts of the file and of who computes; `fingerprint` is worth storing beside vectors. */
   get info(): ModelInfo {
     return this.#model.info

@@ -62,9 +62,13 @@ describe('openai', () => {
     const ids = await Promise.all(
       texts.map(async (text) => [...(await server.embedder.tokenize(text))]),
     )
-    const many = await openai.embeddings.create({ model: 'mini', input: ids })
+    const refused = openai.embeddings.create({ model: 'mini', input: ids })
+    await expect(refused).rejects.toThrow(/holds token ids.*--allow-token-ids/)
+    await using open = await startServer({ tokenIds: true })
+    const trusting = new OpenAI({ apiKey: 'none', baseURL: `${open.url}/v1`, maxRetries: 0 })
+    const many = await trusting.embeddings.create({ model: 'mini', input: ids })
     expect(many.data.map(({ embedding }) => embedding.map(Math.fround))).toEqual(vectors)
-    const one = await openai.embeddings.create({ model: 'mini', input: ids[1]! })
+    const one = await trusting.embeddings.create({ model: 'mini', input: ids[1]! })
     expect(one.data[0]!.embedding.map(Math.fround)).toEqual(vectors[1])
   })
 

@@ -1,6 +1,6 @@
 // Vectors as they stand in an answer: which numbers (precision), and written how (a list or base64).
 import { type Precision, quantize, toBase64 } from '../index.ts'
-import type { ServedEmbedder } from './served.ts'
+import type { ServedEmbedder } from './models.ts'
 
 export interface Form {
   readonly precision: Precision
