@@ -1,4 +1,4 @@
-/// <reference lib="esnext.disposable" />
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Qwen3Error } from './errors.ts'
 import { type ModelInfo, poolingOf, type Stats } from './info.ts'
 import { inspectModel, LoadedModel } from './model.ts'

@@ -182,7 +182,7 @@ describe('qwen3-embed serve', () => {
 
   const working = (url: string) =>
     expect
-      .poll(async () => (await fetch(`${url}/metrics`)).text())
+      .poll(async () => (await fetch(`${url}/metrics`)).text(), { timeout: 30_000 })
       .toMatch(/^qwen3_embed_queue_texts\S+ [1-9]/m)
 
   const ended = async (child: ChildProcess) =>

@@ -14,7 +14,7 @@ import { inputOptions, openInput } from './input.ts'
 import { loadEmbedder, loadOptions } from './load.ts'
 import { Misuse } from './misuse.ts'
 import { count, counted, rate } from './numbers.ts'
-import { OutputFile } from './output-file.ts'
+import { OutputFile, tryOutput } from './output-file.ts'
 import { print } from './print.ts'
 import { Progress } from './progress.ts'
 import { type FormatName, formatOf, formats } from './rows.ts'
@@ -56,7 +56,7 @@ export const embed: Command = {
       value: 'FORMAT',
       short: 'f',
       choices: formats,
-      help: 'jsonl, json or npy; default: by the name of --output, else jsonl',
+      help: 'jsonl, json, npy, or a table to look at; default: by the name of --output, a table on a terminal, else jsonl',
     },
     restart: { help: 'begin anew, whatever an earlier run left' },
     checkpoint: { value: 'SECONDS', help: 'make rows safe this often; default: 1' },
@@ -80,6 +80,8 @@ export const embed: Command = {
     const checkpointMs = 1000 * (args.number('checkpoint', 0) ?? 1)
     const given = readOptions(args, format)
     const input = openInput(args, args.positionals, session)
+    // Now, and not after minutes of loading.
+    await tryOutput(args.text('output'))
     const embedder = await loadEmbedder(args, session)
     try {
       const options = { ...given, ...purposeOf(args, embedder) }
@@ -194,7 +196,9 @@ function formatName(args: Arguments): FormatName {
   }
   const output = args.text('output')
   const byName = formats.find((format) => output?.toLowerCase().endsWith(`.${format}`))
-  const format = named ?? (args.has('json') ? 'json' : (byName ?? 'jsonl'))
+  // Two hundred and fifty-six numbers are nothing to look at.
+  const isWatched = output === undefined && process.stdout.isTTY
+  const format = named ?? (args.has('json') ? 'json' : (byName ?? (isWatched ? 'table' : 'jsonl')))
   if (format === 'npy' && output === undefined) {
     throw new Misuse('npy needs --output FILE: its first bytes say how many rows follow')
   }

@@ -2,6 +2,7 @@
 import { Embedder, type LoadOptions, Reranker, type ResolvedModel, resolveModel } from '../index.ts'
 import type { Arguments, Options } from './arguments.ts'
 import { remark, type Session } from './command.ts'
+import { defaultOf } from './defaults.ts'
 import { Progress } from './progress.ts'
 
 const gpus = ['cuda', 'vulkan', 'metal'] as const
@@ -11,7 +12,7 @@ export const loadOptions: Options = {
   model: {
     value: 'NAME',
     short: 'm',
-    help: 'a short name, owner/repository, path or https address (see `qwen3-embed list`)',
+    help: 'a short name (`qwen3-embed list --all`), owner/repository, path or https address; default: QWEN3_EMBED_MODEL',
   },
   threads: { value: 'N', help: 'threads of a pass; default: the physical cores' },
   gpu: { value: 'BACKEND', choices: gpus, help: 'compute there: cuda, vulkan or metal' },
@@ -19,11 +20,16 @@ export const loadOptions: Options = {
   engine: { value: 'NAME', choices: engines, help: 'auto, packed or generic; default: auto' },
 }
 
-/** The bundled model, which no one asked for by name, is announced whatever happens. */
+/**
+ * A model by its name, or by what stands for none (`defaults.ts`). The bundled model, which no one asked for by name, is
+ * announced whatever happens.
+ */
 export async function findModel(
-  name: string | undefined,
+  given: string | undefined,
   session: Session,
 ): Promise<ResolvedModel> {
+  const standing = given === undefined ? defaultOf('model') : undefined
+  const name = given ?? standing?.name
   const progress = new Progress('download', session)
   const found = await resolveModel(name ?? 'mini', {
     signal: session.signal,
@@ -34,7 +40,7 @@ export async function findModel(
     const line = 'model: mini (bundled demonstration model, not a Qwen model)'
     remark(name === undefined ? { ...session, quiet: false } : session, line)
   } else {
-    remark(session, `model: ${found.name}`)
+    remark(session, `model: ${found.name}${standing ? ` (from ${standing.from})` : ''}`)
   }
   if (found.note) remark(session, `note: ${found.note}`)
   return found

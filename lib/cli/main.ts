@@ -3,6 +3,7 @@ import { Qwen3Error } from '../index.ts'
 import { nearest } from '../nearest.ts'
 import { version } from '../root.ts'
 import { Arguments } from './arguments.ts'
+import { completionFor } from './completion.ts'
 import { bench } from './bench.ts'
 import type { Command } from './command.ts'
 import { embed } from './embed.ts'
@@ -16,6 +17,8 @@ import { leaveWithReader, print } from './print.ts'
 import { pull } from './pull.ts'
 import { inShellWords } from './remedies.ts'
 import { rerank } from './rerank.ts'
+import { rm } from './rm.ts'
+import { plain } from './terminal.ts'
 import { search } from './search.ts'
 import { serve } from './serve.ts'
 import { verify } from './verify.ts'
@@ -26,11 +29,13 @@ const commands: readonly Command[] = [
   rerank,
   pull,
   list,
+  rm,
   inspect,
   verify,
   bench,
   serve,
   mcp,
+  completionFor(() => commands),
 ]
 
 leaveWithReader()
@@ -81,7 +86,7 @@ function report(error: unknown): number {
     return reason.exitCode
   }
   const shownCode = error instanceof Qwen3Error ? ` (${error.code})` : ''
-  process.stderr.write(`qwen3-embed: ${inShellWords(error, words[0])}${shownCode}\n`)
+  process.stderr.write(`qwen3-embed: ${plain(inShellWords(error, words[0]))}${shownCode}\n`)
   if (process.env.DEBUG) process.stderr.write(`${(error as Error).stack}\n`)
   // The API refuses options that make no sense before any work starts.
   const isMisuse = error instanceof Misuse || (error instanceof Error && 'option' in error)

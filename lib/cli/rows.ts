@@ -2,8 +2,9 @@
 import type { EmbeddedText, Qwen3Error } from '../index.ts'
 import { npyHeader } from './npy.ts'
 import { inShellWords } from './remedies.ts'
+import { plain } from './terminal.ts'
 
-export const formats = ['jsonl', 'json', 'npy'] as const
+export const formats = ['jsonl', 'json', 'npy', 'table'] as const
 export type FormatName = (typeof formats)[number]
 
 export interface Format {
@@ -29,6 +30,14 @@ export function formatOf(name: FormatName, width: number, perToken: boolean): Fo
     }
   }
   const each = perToken ? width : 0
+  if (name === 'table') {
+    return {
+      head: () => nothing,
+      row: (embedded, index) =>
+        Buffer.from(`${index === 0 ? tableHead : ''}${tableRow(embedded, index, each)}`),
+      tail: () => nothing,
+    }
+  }
   if (name === 'jsonl') {
     return {
       head: () => nothing,
@@ -42,6 +51,23 @@ export function formatOf(name: FormatName, width: number, perToken: boolean): Fo
       Buffer.from(`${index === 0 ? '[\n' : ',\n'}${json(embedded, index, each)}`),
     tail: (rows) => Buffer.from(rows === 0 ? '[]\n' : '\n]\n'),
   }
+}
+
+/** Numbers that a row shows. */
+const shownNumbers = 6
+const tableHead = '    #  TOKENS  NUMBERS  THE FIRST OF THEM\n'
+
+function tableRow(embedded: EmbeddedText, index: number, each: number): string {
+  const place = `${index}`.padStart(5)
+  const tokens = `${embedded.tokens}`.padStart(6)
+  if (embedded.error) return `${place}  ${tokens}  ${plain(inShellWords(embedded.error))}\n`
+  const { vector, cut } = embedded
+  const size = each === 0 ? `${vector.length}` : `${vector.length / each}×${each}`
+  const numbers = Array.from(vector.subarray(0, shownNumbers), (value) =>
+    value.toFixed(4).padStart(7),
+  )
+  const lost = cut > 0 ? `  (${cut} tokens cut)` : ''
+  return `${place}  ${tokens}  ${size.padStart(7)}  ${numbers.join(' ')} …${lost}\n`
 }
 
 function json({ vector, tokens, cut, error }: EmbeddedText, index: number, each: number): string {
