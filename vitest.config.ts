@@ -13,6 +13,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    exclude: ['test/consumers/**'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,

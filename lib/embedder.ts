@@ -1,29 +1,38 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Qwen3Error } from './errors.ts'
-import type { ModelInfo, Stats } from './info.ts'
-import type { Outcome } from './job.ts'
-import { LoadedModel } from './model.ts'
+import { type ModelInfo, poolingOf, type Stats } from './info.ts'
+import { inspectModel, LoadedModel } from './model.ts'
 import {
   type EmbedOptions,
   type LoadOptions,
+  type Role,
   readBodies,
   readEmbedOptions,
   readIds,
   readText,
+  readTexts,
   readTokenOptions,
+  type TextOrIds,
   type TokenOptions,
 } from './options.ts'
-import { defaultInstruction, queryPrefix } from './prompts.ts'
 
-/** One text of {@link Embedder.embedEach}. */
-export interface EmbeddedText {
-  /** (dimensions), or (tokens × dimensions) with `pooling: 'none'`; null if this text failed. */
-  vector: Float32Array | null
+interface Counted {
   /** Tokens of the text with its instruction and end token, before any cut. */
   tokens: number
   /** Tokens cut off its end by `truncate: 'end'`. */
   cut: number
-  error: Qwen3Error | null
 }
+
+/** One text of {@link Embedder.embedEach}: its vector, or why there is none. */
+export type EmbeddedText = Counted &
+  (
+    | {
+        /** (dimensions), or (tokens × dimensions) with `pooling: 'none'` */
+        vector: Float32Array
+        error: null
+      }
+    | { vector: null; error: Qwen3Error }
+  )
 
 /**
  * A loaded embedding model.
@@ -60,6 +69,11 @@ export class Embedder {
     return this.#model.facts.maxTokens
   }
 
+  /** Whether its family was trained with instructions; others take none, unless `template` has a place for one. */
+  get takesInstruction(): boolean {
+    return this.#model.family.instructed !== undefined
+  }
+
   /** Facts of the file and of who computes; `fingerprint` is worth storing beside vectors. */
   get info(): ModelInfo {
     return this.#model.info
@@ -82,16 +96,13 @@ export class Embedder {
   }
 
   /** Many queries; see {@link embedQuery}. Results are in input order. */
-  async embedQueries(texts: string[], options?: EmbedOptions): Promise<Float32Array[]> {
-    return this.#embed(texts, options, {
-      instruction: this.#model.facts.isQwen3 ? defaultInstruction : '',
-      priority: 'interactive',
-    })
+  async embedQueries(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]> {
+    return this.#embed(readTexts(texts, 'texts'), options, 'query')
   }
 
-  /** Documents, which Qwen3 embeds as they are. Results are in input order. */
-  async embedDocuments(texts: string[], options?: EmbedOptions): Promise<Float32Array[]> {
-    return this.#embed(texts, options, {})
+  /** Documents, which Qwen3 embeds as they are and other families behind a prefix. Results are in input order. */
+  async embedDocuments(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]> {
+    return this.#embed(readTexts(texts, 'texts'), options, 'document')
   }
 
   /**
@@ -99,40 +110,42 @@ export class Embedder {
    * clustering want one instruction on both sides. A text may be given as its token ids; the end token is added unless
    * they have it.
    */
-  async embed(texts: (string | Int32Array)[], options?: EmbedOptions): Promise<Float32Array[]> {
-    return this.#embed(texts, options, {})
+  async embed(texts: readonly TextOrIds[], options?: EmbedOptions): Promise<Float32Array[]> {
+    return this.#embed(texts, options)
   }
 
   /** As {@link embed}, but a text that fails is reported in its place and the others go on. */
-  async embedEach(texts: (string | Int32Array)[], options?: EmbedOptions): Promise<EmbeddedText[]> {
-    const { vectors, outcome } = await this.#run(texts, options, {}, false)
+  async embedEach(texts: readonly TextOrIds[], options?: EmbedOptions): Promise<EmbeddedText[]> {
+    const { vectors, outcome } = await this.#run(texts, options, undefined, false)
     return vectors.map((vector, i) => {
-      const error = outcome.failures.get(i) ?? null
-      return {
-        vector: error ? null : vector,
-        tokens: outcome.tokens[i]!,
-        cut: outcome.cut[i]!,
-        error,
-      }
+      const error = outcome.failures.get(i)
+      const counted = { tokens: outcome.tokens[i]!, cut: outcome.cut[i]! }
+      return error ? { vector: null, ...counted, error } : { vector, ...counted, error: null }
     })
   }
 
-  /** Tokens of a text as {@link embed} would run it: with its instruction and its end token. No limit applies. */
-  async countTokens(text: string, options?: TokenOptions): Promise<number> {
-    return (await this.tokenize(text, options)).length
+  /**
+   * Tokens of a text, or of each of many, as {@link embed} would run them: with instruction and end token. No limit
+   * applies.
+   */
+  async countTokens(text: string, options?: TokenOptions): Promise<number>
+  async countTokens(texts: readonly string[], options?: TokenOptions): Promise<number[]>
+  async countTokens(
+    given: string | readonly string[],
+    options?: TokenOptions,
+  ): Promise<number | number[]> {
+    if (!Array.isArray(given)) return (await this.tokenize(given as string, options)).length
+    return (await this.#tokenize(readTexts(given, 'texts'), options)).map(({ length }) => length)
   }
 
   /** The ids of a text as {@link embed} would run it: with its instruction and its end token. */
   async tokenize(text: string, options?: TokenOptions): Promise<Int32Array> {
-    const { instruction = '', signal } = readTokenOptions(options)
-    const groups = [{ head: queryPrefix(instruction), bodies: [readText(text, 'text')] }]
-    const job = { ...embedJob, onlyTokens: true, interactive: true }
-    const { ids } = await this.#model.run(job, groups, asIs, {}, { signal })
-    return ids[0]!
+    const [ids] = await this.#tokenize([readText(text, 'text')], options)
+    return ids!
   }
 
   /** The text of token ids, special tokens spelled out. */
-  async detokenize(ids: Int32Array | number[]): Promise<string> {
+  async detokenize(ids: Int32Array | readonly number[]): Promise<string> {
     const groups = [{ head: '', bodies: [readIds(ids, 'ids')] }]
     const job = { ...embedJob, onlyText: true, interactive: true }
     return (await this.#model.run(job, groups, asIs, {}, {})).texts[0]!
@@ -147,23 +160,31 @@ export class Embedder {
     return this.close()
   }
 
-  async #embed(
-    texts: unknown,
-    given: unknown,
-    method: Partial<EmbedOptions>,
-  ): Promise<Float32Array[]> {
-    return (await this.#run(texts, given, method, true)).vectors
+  /** What `console.log` shows. */
+  [Symbol.for('nodejs.util.inspect.custom')](): object {
+    return inspectModel('Embedder', this.#model, { dimensions: this.dimensions })
   }
 
-  async #run(texts: unknown, given: unknown, method: Partial<EmbedOptions>, failFast: boolean) {
+  async #tokenize(texts: readonly string[], options: unknown): Promise<Int32Array[]> {
+    const { instruction, role, signal } = readTokenOptions(options)
+    const groups = [{ head: this.#model.prefix(role, instruction), bodies: texts }]
+    const job = { ...embedJob, onlyTokens: true, interactive: true }
+    return (await this.#model.run(job, groups, asIs, {}, { signal })).ids
+  }
+
+  async #embed(texts: unknown, given: unknown, role?: Role): Promise<Float32Array[]> {
+    return (await this.#run(texts, given, role, true)).vectors
+  }
+
+  async #run(texts: unknown, given: unknown, by: Role | undefined, failFast: boolean) {
     const model = this.#model
-    const declared = model.facts.pooling
-    const options = readEmbedOptions(given, {
+    const { role = by, ...options } = readEmbedOptions(given, {
       width: this.dimensions,
-      pooling: declared && declared !== 'rank' ? declared : 'last',
-      method,
+      pooling: poolingOf(model.facts.pooling, model.family.pooling),
+      priority: by === 'query' ? 'interactive' : 'bulk',
     })
     const bodies = readBodies(texts, 'texts')
+    const head = model.prefix(role, options.instruction)
     const width = options.dimensions
     const whole = new Float32Array(options.pooling === 'none' ? 0 : bodies.length * width)
     const job = {
@@ -175,8 +196,7 @@ export class Embedder {
       normalize: options.normalize,
       dimensions: width,
     }
-    const groups = [{ head: queryPrefix(options.instruction), bodies }]
-    const outcome: Outcome = await model.run(job, groups, asIs, { vectors: whole }, options)
+    const outcome = await model.run(job, [{ head, bodies }], asIs, { vectors: whole }, options)
     const vectors =
       options.pooling === 'none'
         ? outcome.rows

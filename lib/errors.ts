@@ -1,3 +1,5 @@
+import { nearest } from './nearest.ts'
+
 /**
  * Codes of failures that are not the caller's misuse. Misuse (a wrong type or range) is a `TypeError`
  * or `RangeError` thrown before any work starts.
@@ -26,23 +28,80 @@ export type Qwen3ErrorCode =
   | 'ERR_CACHE'
   | 'ERR_DATASET'
 
-/** A failure with a code for programs, facts for programs, and a sentence with a remedy for people. */
+export type Facts = Readonly<Record<string, string | number>>
+
+export interface Qwen3ErrorOptions extends ErrorOptions {
+  /** A sentence that says what to do. */
+  remedy?: string | undefined
+  /** What the problem is with, where there are several: `Text 3`. */
+  subject?: string | undefined
+}
+
+const ordinary = Function.prototype[Symbol.hasInstance]
+
+/** The same in every copy of this package: two versions, or two realms, know each other's errors by it. */
+const brand = Symbol.for('qwen3-embed.Qwen3Error')
+
+/**
+ * A failure, once for programs (`code`, `facts`) and once for people: `message` is `problem` and `remedy` in one, as
+ * logs want it; whoever speaks of it in words of its own takes the two apart.
+ *
+ * `instanceof Qwen3Error` holds for errors of any copy of this package, of any realm.
+ */
 export class Qwen3Error extends Error {
   override readonly name = 'Qwen3Error'
   readonly code: Qwen3ErrorCode
   /** Numbers and names behind the message, such as `{ index: 3, tokens: 40211, limit: 32768 }`. */
-  readonly facts: Readonly<Record<string, string | number>>
+  readonly facts: Facts
+  /** What was expected and what came, without the remedy. */
+  readonly problem: string
+  /** What to do about it, in the words of this API; '' where there is nothing to be done. */
+  readonly remedy: string
 
   constructor(
     code: Qwen3ErrorCode,
-    message: string,
-    facts: Record<string, string | number> = {},
-    options?: ErrorOptions,
+    problem: string,
+    facts: Facts = {},
+    { remedy = '', subject, ...options }: Qwen3ErrorOptions = {},
   ) {
-    super(message, options)
+    const sentence = subject === undefined ? problem : `${subject}: ${problem}`
+    super(remedy === '' ? sentence : `${sentence.replace(/\.$/, '')}. ${remedy}`, options)
     this.code = code
+    this.problem = problem
+    this.remedy = remedy
     this.facts = Object.freeze({ ...facts })
+    Object.defineProperty(this, brand, { value: true })
   }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    // biome-ignore lint/complexity/noThisInStatic: a class of someone's that extends this one is not told by the brand
+    if (this !== Qwen3Error) return ordinary.call(this, value)
+    return typeof value === 'object' && value !== null && brand in value
+  }
+}
+
+/** A value of an option or argument that was not what it must be. */
+export interface OptionFacts {
+  /** The option or argument, as the API calls it. */
+  readonly option: string
+  readonly expected: string
+  readonly received: string
+}
+
+/** The error for a value of a wrong type or range, with what was expected as facts of its own. */
+export function misuse(
+  kind: typeof TypeError | typeof RangeError,
+  what: string,
+  name: string,
+  received: unknown,
+): TypeError | RangeError {
+  const error = new kind(expected(what, name, received))
+  const facts: OptionFacts = {
+    option: name.replace(/^the option /, ''),
+    expected: what,
+    received: describe(received),
+  }
+  return Object.assign(error, facts)
 }
 
 /** The sentence every misuse error uses. */
@@ -50,9 +109,20 @@ export function expected(what: string, name: string, received: unknown): string 
   return `Expected ${what} for ${name} but received ${describe(received)}`
 }
 
-function describe(value: unknown): string {
+export function describe(value: unknown): string {
   if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 60))}`
   if (typeof value === 'number' || typeof value === 'boolean' || value == null) return `${value}`
   if (Array.isArray(value)) return `an array of ${value.length}`
   return `a value of type ${typeof value}`
+}
+
+/** A misspelt name must not be ignored. */
+export function refuseUnknown(given: object, known: readonly string[], what: string): void {
+  for (const name of Object.keys(given)) {
+    if (known.includes(name)) continue
+    const near = nearest(name, known)
+    throw new TypeError(
+      `Unknown ${what} ${JSON.stringify(name)}.${near ? ` Did you mean ${near}?` : ''} Known here: ${known.join(', ')}.`,
+    )
+  }
 }

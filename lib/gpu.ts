@@ -2,9 +2,12 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { root } from '#root'
+import { root } from './root.ts'
 import { unpacked } from './asar.ts'
 import { Qwen3Error } from './errors.ts'
+
+/** Of node-llama-cpp's packages. The build takes the same one (scripts/llama.mjs; test/50.border.test.ts compares). */
+export const llamaRelease = '3.22.1'
 
 /** The shared library of a GPU backend, or '' where it is part of the prebuilt libraries (Metal). */
 export function gpuLibrary(gpu: 'cuda' | 'vulkan' | 'metal'): string {
@@ -23,7 +26,8 @@ export function gpuLibrary(gpu: 'cuda' | 'vulkan' | 'metal'): string {
   }
   throw new Qwen3Error(
     'ERR_GPU_UNAVAILABLE',
-    `gpu: '${gpu}' needs the package ${name}, which is not installed. Run: npm install ${name}@3.22.1`,
+    `gpu: '${gpu}' needs the package ${name}, which is not installed`,
     { gpu, package: name },
+    { remedy: `Run: npm install ${name}@${llamaRelease}` },
   )
 }

@@ -1,15 +1,25 @@
 // What is known of a model, for people and for records kept beside vectors.
+import { familyOf } from './families.ts'
 import type { NativeFacts, NativeFinding, NativeModelFacts, NativeStats } from './native.ts'
+import type { Pooling } from './options.ts'
 
 /** A departure from what a good file has, and what this package does about it. */
-export type Finding = NativeFinding
+export interface Finding extends NativeFinding {
+  /** Loading says it aloud, as a process warning. */
+  isWarning?: boolean | undefined
+}
 
 /** Work done since loading. */
 export type Stats = NativeStats
 
 /** Facts of a GGUF file, from its header alone. Sizes in bytes, lengths in tokens. */
-export interface FileInfo extends Omit<NativeFacts, 'isQwen3'> {
+export interface FileInfo extends Omit<NativeFacts, 'isQwen3' | 'quantisation' | 'findings'> {
   path: string
+  /** The type that most weights have, such as `Q8_0`. */
+  quantization: string
+  /** Which models it is one of, by its architecture and name: it decides how queries are written. '' if unknown. */
+  family: string
+  findings: Finding[]
 }
 
 /** Facts of a loaded model. */
@@ -25,20 +35,47 @@ export interface ModelInfo extends FileInfo {
   budget: number
 }
 
-export function fileInfo(path: string, { isQwen3: _, ...facts }: NativeFacts): FileInfo {
-  return { path, ...facts }
+export function fileInfo(path: string, native: NativeFacts): FileInfo {
+  const { isQwen3: _, quantisation, findings, ...facts } = native
+  const family = familyOf(facts.architecture, facts.name, path)
+  return {
+    path,
+    ...facts,
+    quantization: quantisation,
+    family: family.name,
+    findings: [...findings, ...poolingFindings(native, family.pooling)],
+  }
 }
 
 export function modelInfo(
-  { paths, bundled, note }: { paths: string[]; bundled: boolean; note?: string },
+  { paths, bundled, note }: { paths: string[]; bundled: boolean; note?: string | undefined },
   native: NativeModelFacts,
 ): ModelInfo {
-  const { rowWidth: _, isQwen3: __, ...facts } = native
+  const { rowWidth: _, engine, device, kernels, maxTokens, budget, ...facts } = native
+  const file = fileInfo(paths[0]!, facts)
   const known = note ? [{ fatal: false, what: note, remedy: '' }] : []
-  return Object.freeze({
-    ...facts,
-    path: paths[0]!,
-    bundled,
-    findings: [...known, ...facts.findings],
-  })
+  const findings = [...known, ...file.findings]
+  return Object.freeze({ ...file, bundled, engine, device, kernels, maxTokens, budget, findings })
+}
+
+/** How a file's texts are pooled where a call does not say: as it declares, unless that gives no vector for a text. */
+export function poolingOf(declared: NativeFacts['pooling'], family: Pooling | undefined): Pooling {
+  return declared && declared !== 'rank' && declared !== 'none' ? declared : (family ?? 'last')
+}
+
+function poolingFindings(
+  { pooling: declared, head }: NativeFacts,
+  family: Pooling | undefined,
+): Finding[] {
+  if (declared === null || declared === 'rank' || head === 'cls') return []
+  const used = poolingOf(declared, family)
+  if (declared === 'none') {
+    const what = 'the file declares pooling none, a row for each token'
+    const remedy = `${used} pooling is applied; pass pooling: 'none' for rows`
+    return [{ fatal: false, what, remedy, isWarning: true }]
+  }
+  if (family === undefined || declared === family) return []
+  const what = `the file declares ${declared} pooling, but its family is trained with ${family}`
+  const remedy = `${used} is applied, as the file says; pass pooling: '${family}' if it was converted wrongly`
+  return [{ fatal: false, what, remedy, isWarning: true }]
 }

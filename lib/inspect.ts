@@ -1,3 +1,4 @@
+import { adapterRemedy, generalType } from './gguf-type.ts'
 import { type FileInfo, fileInfo } from './info.ts'
 import { resolveModel } from './models/resolve.ts'
 import { call, native } from './native.ts'
@@ -12,5 +13,8 @@ import { readText } from './options.ts'
 export async function inspect(name: string): Promise<FileInfo> {
   const { paths } = await resolveModel(readText(name, 'the model name or path'), {})
   const path = paths[0]!
-  return fileInfo(path, await call(native().binding.inspect(path)))
+  const info = fileInfo(path, await call(native().binding.inspect(path)))
+  if ((await generalType(path)) !== 'adapter') return info
+  const what = 'the file is an adapter (LoRA), which changes a model and is none itself'
+  return { ...info, findings: [{ fatal: true, what, remedy: adapterRemedy }, ...info.findings] }
 }

@@ -1,6 +1,14 @@
 // One call in flight, seen from JavaScript: texts go over in slices, results come back in typed arrays.
 import type { Qwen3Error } from './errors.ts'
-import { call, type NativeJobOptions, type NativeModel, native, wrap } from './native.ts'
+import {
+  call,
+  type NativeJobOptions,
+  type NativeModel,
+  type NativeReport,
+  native,
+  wrap,
+} from './native.ts'
+import { Meter, type OnProgress, reporting } from './progress.ts'
 
 /** Characters handed to native code in one turn of the event loop: about a millisecond of copying. */
 const sliceChars = 1 << 18
@@ -10,13 +18,21 @@ export type Body = string | Int32Array
 
 /** Texts that share what stands before them: an instruction, or the query of a pair. */
 export interface Group {
-  head: string
-  bodies: Body[]
+  readonly head: string
+  readonly bodies: readonly Body[]
 }
 
 export interface Control {
   signal?: AbortSignal | undefined
-  onProgress?: ((done: number, total: number) => void) | undefined
+  onProgress?: OnProgress | undefined
+}
+
+/** Memory that results are written into, at each text's own index. */
+export interface Out {
+  /** (n × dimensions) */
+  readonly vectors?: Float32Array
+  /** (n) */
+  readonly scores?: Float64Array
 }
 
 export interface Outcome {
@@ -38,9 +54,9 @@ export interface Outcome {
 export async function runJob(
   model: NativeModel,
   options: NativeJobOptions,
-  groups: Group[],
+  groups: readonly Group[],
   shape: (text: string) => string,
-  out: { vectors?: Float32Array; scores?: Float64Array },
+  out: Out,
   { signal, onProgress }: Control,
 ): Promise<Outcome> {
   signal?.throwIfAborted()
@@ -56,17 +72,32 @@ export async function runJob(
     if (bodies.length < total) await turn()
     signal?.throwIfAborted()
   }
-  const progress = onProgress && ((done: number) => onProgress(done, total))
-  const pending = job.run(out.vectors ?? null, out.scores ?? null, tokens, cut, progress)
-  const report = await call(signal ? abortable(pending, signal, () => job.abort()) : pending)
+  const work = { phase: options.task === 'rank' ? 'rerank' : 'embed', unit: unitOf[options.task] }
+  const report = await reporting(
+    onProgress,
+    () => job.abort(),
+    (told): Promise<NativeReport> => {
+      const meter = new Meter({ ...work, total }, told, 0)
+      const progress = told && ((done: number) => meter.reach(done))
+      const pending = job.run(out.vectors ?? null, out.scores ?? null, tokens, cut, progress)
+      return call(signal ? abortable(pending, signal, () => job.abort()) : pending)
+    },
+  )
   const failures = new Map<number, Qwen3Error>()
   for (const failure of report.failures.map(wrap) as Qwen3Error[]) {
     failures.set(failure.facts.index as number, failure)
   }
-  return { tokens, cut, failures, rows: report.tokenRows, ids: report.ids, texts: report.texts }
+  // Views of this realm: inside a test runner's, the addon's arrays are of another one.
+  const rows = report.tokenRows.map(
+    (row) => new Float32Array(row.buffer, row.byteOffset, row.length),
+  )
+  const ids = report.ids.map((list) => new Int32Array(list.buffer, list.byteOffset, list.length))
+  return { tokens, cut, failures, rows, ids, texts: report.texts }
 }
 
-function* slices(groups: Group[]): Generator<Group> {
+const unitOf = { embed: 'texts', rank: 'pairs' } as const
+
+function* slices(groups: readonly Group[]): Generator<Group> {
   for (const { head, bodies } of groups) {
     let first = 0
     let chars = 0

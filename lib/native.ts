@@ -2,9 +2,9 @@
 // Everything that crosses is already checked: the addon trusts and asserts.
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { root } from '#root'
 import { unpacked } from './asar.ts'
-import { Qwen3Error, type Qwen3ErrorCode } from './errors.ts'
+import { type Facts, Qwen3Error, type Qwen3ErrorCode } from './errors.ts'
+import { isBundled, root } from './root.ts'
 
 export interface NativeFinding {
   fatal: boolean
@@ -141,20 +141,24 @@ function load(): { binding: Binding; libraries: string } {
     const path = unpacked((require('node-gyp-build') as { path(dir: string): string }).path(root))
     return { binding: require(path) as Binding, libraries: dirname(path) }
   } catch (cause) {
+    const { platform, arch } = process
     throw new Qwen3Error(
       'ERR_NO_BINDING',
-      [
-        `No native build of qwen3-embed could be loaded for ${process.platform}-${process.arch}.`,
-        `Looked in ${join(root, 'prebuilds')} and ${join(root, 'build', 'Release')}.`,
-        'Possible solutions: reinstall qwen3-embed on this machine (not copied from another system);',
-        'build it with `npm install cmake-js node-addon-api node-api-headers && npm rebuild qwen3-embed`,',
-        `which needs g++ and cmake. The loader said: ${(cause as Error).message}`,
-      ].join('\n'),
-      { platform: process.platform, arch: process.arch },
-      { cause },
+      `No native build of qwen3-embed could be loaded for ${platform}-${arch}. Looked in ${join(root, 'prebuilds')} ` +
+        `and ${join(root, 'build', 'Release')}. The loader said: ${(cause as Error).message}`,
+      { platform, arch, bundled: isBundled ? 'yes' : 'no' },
+      { remedy: isBundled ? bundledRemedy : installRemedy, cause },
     )
   }
 }
+
+const bundledRemedy =
+  'This code was bundled, and a native addon cannot be: leave qwen3-embed out of the bundle (esbuild: --external:' +
+  "qwen3-embed; webpack: externals; Vite: ssr.external; Next: serverExternalPackages: ['qwen3-embed']) and install it " +
+  'where the bundle runs'
+const installRemedy =
+  'Reinstall qwen3-embed on this machine (not copied from another system), or build it with ' +
+  '`npm install cmake-js node-addon-api node-api-headers && npm rebuild qwen3-embed`, which needs g++ and cmake'
 
 /**
  * Awaits a call into the addon. A native failure carries no JS stack, so it is thrown again from here, with the
@@ -168,11 +172,33 @@ export async function call<T>(pending: Promise<T>): Promise<T> {
   }
 }
 
+/** A failure as the addon throws it: an Error of its own realm, not always of this one. */
+interface NativeError {
+  readonly message: string
+  readonly code: Qwen3ErrorCode
+  readonly facts: Facts
+  readonly remedy?: string
+}
+
 export function wrap(error: unknown): unknown {
-  if (!(error instanceof Error) || !('facts' in error) || error instanceof Qwen3Error) return error
-  const { code, facts } = error as Error & {
-    code: Qwen3ErrorCode
-    facts: Record<string, string | number>
-  }
-  return new Qwen3Error(code, error.message, facts, { cause: error })
+  if (!isNative(error)) return error
+  const { code, facts } = error
+  const subject = facts.index === undefined ? undefined : `Text ${facts.index}`
+  const whole =
+    subject && error.message.startsWith(`${subject}: `)
+      ? error.message.slice(subject.length + 2)
+      : error.message
+  const [problem, remedy] = error.remedy === undefined ? apart(whole) : [whole, error.remedy]
+  return new Qwen3Error(code, problem, facts, { remedy, subject, cause: error })
+}
+
+/** The promise of the addon: a remedy is the last sentence of its message. */
+function apart(message: string): [problem: string, remedy: string] {
+  const at = message.search(/\. [A-Z][^.]*(?:\.\w[^.]*)*\.$/)
+  return at < 0 ? [message, ''] : [message.slice(0, at), message.slice(at + 2)]
+}
+
+function isNative(error: unknown): error is NativeError {
+  if (typeof error !== 'object' || error === null || error instanceof Qwen3Error) return false
+  return 'facts' in error && 'code' in error && 'message' in error
 }

@@ -1,6 +1,9 @@
 // Options: their types, defaults and checks. No option has a default anywhere else.
-import { expected } from './errors.ts'
-import type { ResolveOptions } from './models/resolve.ts'
+import { misuse, refuseUnknown } from './errors.ts'
+import type { Template } from './families.ts'
+import type { PlaceOptions } from './models/places.ts'
+import type { Transfer } from './models/retry.ts'
+import type { OnProgress } from './progress.ts'
 
 /** How token rows become one vector. `none` keeps a row for each token. */
 export type Pooling = 'last' | 'mean' | 'cls' | 'none'
@@ -8,86 +11,110 @@ export type Pooling = 'last' | 'mean' | 'cls' | 'none'
 /** What to do with a text longer than the model takes: reject it, or cut its end (the end token and the template survive). */
 export type Truncate = 'error' | 'end'
 
+/** What a text is to a search. Most families write the two in different ways. */
+export type Role = 'query' | 'document'
+
 export interface LoadOptions {
   /** Who computes. @default 'auto': our own pass for Qwen3, llama.cpp's for every other architecture. */
-  engine?: 'auto' | 'packed' | 'generic'
+  engine?: 'auto' | 'packed' | 'generic' | undefined
   /** Threads of a pass. @default the machine's physical cores */
-  threads?: number
+  threads?: number | undefined
   /**
    * A GPU backend, from the package `@node-llama-cpp/<platform>-<gpu>` that you install beside this one (on macOS
    * Metal is built in). @default false
    */
-  gpu?: false | 'cuda' | 'vulkan' | 'metal'
+  gpu?: false | 'cuda' | 'vulkan' | 'metal' | undefined
   /** Longest text, in tokens, end token included. @default what the file was trained for (generic engine: at most 8,192) */
-  maxTokens?: number
+  maxTokens?: number | undefined
   /** Tokens that one pass should hold. Larger packs share more; smaller ones answer sooner. @default 1,024 (generic: 512) */
-  budget?: number
+  budget?: number | undefined
   /**
    * Texts that may wait at one time; further calls reject with ERR_QUEUE_FULL. Counting tokens takes no place.
    * @default 262,144
    */
-  maxQueue?: number
+  maxQueue?: number | undefined
   /** CPU kernels: ours where they suit the machine, or ggml's. @default 'auto' */
-  kernels?: string
-  /** How a model that is not on this disk is fetched: `offline`, `cacheDir`, `token`, `endpoint`, `onProgress` in bytes. */
-  download?: ResolveOptions
+  kernels?: string | undefined
+  /** How a model that is not on this disk is fetched. */
+  download?: DownloadOptions | undefined
+  /**
+   * What stands before texts, where the model's family is not known or wants something else: `query` and `document`,
+   * each ending in `{text}`. `{instruction}` in `query` stands for the call's. @default what the family wants
+   */
+  template?: Template | undefined
   /** Ends loading; the promise rejects with the signal's reason. */
-  signal?: AbortSignal
-  /** Called with 0..1 while loading. */
-  onProgress?: (fraction: number) => void
+  signal?: AbortSignal | undefined
+  /** Called while the model is fetched (`phase: 'download'`, bytes) and while it is loaded (`phase: 'load'`). */
+  onProgress?: OnProgress | undefined
+}
+
+/** Where a model is fetched from, and how. */
+export interface DownloadOptions extends PlaceOptions {
+  transfer?: { [Key in keyof Transfer]?: Transfer[Key] | undefined } | undefined
 }
 
 export interface CallOptions {
   /** @default 'error': rejects with ERR_TEXT_TOO_LONG */
-  truncate?: Truncate
+  truncate?: Truncate | undefined
   /** Ends the call; the promise rejects with the signal's reason. Other calls are untouched. */
-  signal?: AbortSignal
-  /** Called after each pass with the texts done and all texts of the call. */
-  onProgress?: (done: number, total: number) => void
+  signal?: AbortSignal | undefined
+  /** Called after each pass. What it throws ends the call and is what it rejects with. */
+  onProgress?: OnProgress | undefined
   /**
    * `interactive` calls go before `bulk` ones, on a CPU even between the steps of a pass that runs already; bulk calls
    * keep a ninth of the time. @default by method
    */
-  priority?: 'interactive' | 'bulk'
+  priority?: 'interactive' | 'bulk' | undefined
 }
 
 export interface EmbedOptions extends CallOptions {
   /** What the text is for, in English, as in `Given a question, retrieve …`. `''` means none. */
-  instruction?: string
+  instruction?: string | undefined
   /** Keep this many leading dimensions (Matryoshka), cut before normalising: 32 to the model's width. @default all */
-  dimensions?: number
+  dimensions?: number | undefined
   /** @default what the file says; `last` for Qwen3 */
-  pooling?: Pooling
+  pooling?: Pooling | undefined
+  /**
+   * Write the texts as the model's family writes queries or documents: what `embedQueries` and `embedDocuments` do.
+   * @default by method; `embed` and `embedEach` take texts as they are
+   */
+  role?: Role | undefined
   /** Scale to unit length. @default true */
-  normalize?: boolean
+  normalize?: boolean | undefined
 }
 
 export interface RankOptions extends CallOptions {
   /** What "relevant" means here, in English. @default Qwen's web search sentence */
-  instruction?: string
+  instruction?: string | undefined
   /** `probability` is P(yes) in 0..1, `logit` is logit(yes) − logit(no). @default 'probability' */
-  output?: 'probability' | 'logit'
+  output?: 'probability' | 'logit' | undefined
 }
 
 export interface TopOptions extends RankOptions {
   /** Keep the best so many. @default all */
-  topN?: number
+  topN?: number | undefined
 }
 
 export interface TokenOptions {
-  instruction?: string
-  signal?: AbortSignal
+  instruction?: string | undefined
+  /** As for {@link EmbedOptions}; a reranker has none. */
+  role?: Role | undefined
+  signal?: AbortSignal | undefined
 }
 
+/** A text, or the token ids of one. */
+export type TextOrIds = string | Int32Array
+
 type Check<T> = (value: unknown, name: string) => T
+type Checks = Record<string, Check<unknown>>
 
 const integer =
   (low: number, high: number): Check<number> =>
   (value, name) => {
     if (typeof value !== 'number')
-      throw new TypeError(expected(`an integer from ${low} to ${high}`, name, value))
+      throw misuse(TypeError, `an integer from ${low} to ${high}`, name, value)
     if (!Number.isInteger(value) || value < low || value > high) {
-      throw new RangeError(expected(`an integer from ${low} to ${high}`, name, value))
+      throw misuse(RangeError, `an integer from ${low} to ${high}`, name, value)
     }
     return value
   }
@@ -96,36 +123,58 @@ const oneOf =
   <const T extends readonly unknown[]>(...choices: T): Check<T[number]> =>
   (value, name) => {
     if (choices.includes(value)) return value
-    throw new TypeError(
-      expected(`one of ${choices.map((c) => JSON.stringify(c)).join(', ')}`, name, value),
+    throw misuse(
+      TypeError,
+      `one of ${choices.map((c) => JSON.stringify(c)).join(', ')}`,
+      name,
+      value,
     )
   }
 
 const string: Check<string> = (value, name) => {
   if (typeof value === 'string') return value
-  throw new TypeError(expected('a string', name, value))
+  throw misuse(TypeError, 'a string', name, value)
 }
 
 const boolean: Check<boolean> = (value, name) => {
   if (typeof value === 'boolean') return value
-  throw new TypeError(expected('a boolean', name, value))
+  throw misuse(TypeError, 'a boolean', name, value)
 }
 
 const object: Check<object> = (value, name) => {
   if (typeof value === 'object' && value !== null) return value
-  throw new TypeError(expected('an object', name, value))
+  throw misuse(TypeError, 'an object', name, value)
 }
 
 const callback: Check<(...args: never[]) => void> = (value, name) => {
   if (typeof value === 'function') return value as () => void
-  throw new TypeError(expected('a function', name, value))
+  throw misuse(TypeError, 'a function', name, value)
 }
 
+/** Also of another realm, such as a test runner's. */
 const signal: Check<AbortSignal> = (value, name) => {
-  if (value instanceof AbortSignal) return value
-  throw new TypeError(expected('an AbortSignal', name, value))
+  if (tagOf(value) === 'AbortSignal') return value as AbortSignal
+  throw misuse(TypeError, 'an AbortSignal', name, value)
 }
 
+const known =
+  (checks: Checks, what: string): Check<object> =>
+  (value, name) =>
+    check(object(value, name), checks, what)
+
+/** The name of a built-in class, whatever realm the value is of. */
+function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice('[object '.length, -1)
+}
+
+const template: Check<string> = (value, name) => {
+  if (typeof value === 'string' && value.indexOf('{text}') === value.length - '{text}'.length) {
+    return value
+  }
+  throw misuse(TypeError, 'a string that ends in {text} and holds it once', name, value)
+}
+
+const role = oneOf('query', 'document')
 const pooling = oneOf('last', 'mean', 'cls', 'none')
 const maxInt = 2 ** 31 - 1
 
@@ -137,7 +186,18 @@ const loadChecks = {
   budget: integer(16, 65_536),
   maxQueue: integer(1, maxInt),
   kernels: string,
-  download: object,
+  download: known(
+    {
+      cacheDir: string,
+      endpoint: string,
+      token: string,
+      offline: boolean,
+      // Read by the downloader itself.
+      transfer: object,
+    },
+    'option of download',
+  ),
+  template: known({ query: template, document: template }, 'option of template'),
   signal,
   onProgress: callback,
 }
@@ -152,30 +212,33 @@ const embedChecks = (width: number) => ({
   instruction: string,
   dimensions: integer(Math.min(32, width), width),
   pooling,
+  role,
   normalize: boolean,
 })
 const rankChecks = { ...callChecks, instruction: string, output: oneOf('probability', 'logit') }
 const topChecks = { ...rankChecks, topN: integer(1, maxInt) }
 
 /** Throws on a wrong type or range, and on a name we do not know: a misspelt option must not be ignored. */
-function check<T extends object>(given: unknown, checks: Record<string, Check<unknown>>): T {
+function check<T extends object>(given: unknown, checks: Checks, what = 'option'): T {
   if (given === undefined) return {} as T
   if (typeof given !== 'object' || given === null)
-    throw new TypeError(expected('an object', 'options', given))
+    throw misuse(TypeError, 'an object', 'options', given)
+  refuseUnknown(given, Object.keys(checks), what)
   for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(checks, name)) {
-      const known = Object.keys(checks).join(', ')
-      throw new TypeError(`Unknown option ${JSON.stringify(name)}. Known here: ${known}.`)
-    }
     if (value !== undefined) checks[name]!(value, `the option ${name}`)
   }
   return given as T
 }
 
 /** Options of a call, with the defaults of its method filled in. Keys left undefined take the default too. */
-function fill<T extends object, K extends keyof T>(given: T, defaults: Required<Pick<T, K>>) {
+function fill<T extends object, D extends { [K in keyof D]: K extends keyof T ? T[K] : never }>(
+  given: T,
+  defaults: D,
+) {
   const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
-  return { ...defaults, ...set } as Omit<T, K> & Required<Pick<T, K>>
+  return { ...defaults, ...set } as unknown as Omit<T, keyof D> & {
+    [K in keyof D]: K extends keyof T ? Exclude<T[K], undefined> : never
+  }
 }
 
 export function readLoadOptions(given: unknown) {
@@ -190,15 +253,17 @@ export function readLoadOptions(given: unknown) {
   })
 }
 
-/** `method` holds what one method's defaults change: its instruction, its priority. */
-export function readEmbedOptions(
-  given: unknown,
-  { width, pooling, method }: { width: number; pooling: Pooling; method: Partial<EmbedOptions> },
-) {
+/** What a model and a method make of options that are left out. */
+export interface EmbedDefaults {
+  readonly width: number
+  readonly pooling: Pooling
+  readonly priority: 'interactive' | 'bulk'
+}
+
+export function readEmbedOptions(given: unknown, { width, pooling, priority }: EmbedDefaults) {
   return fill(check<EmbedOptions>(given, embedChecks(width)), {
-    instruction: method.instruction ?? '',
     truncate: 'error',
-    priority: method.priority ?? 'bulk',
+    priority,
     dimensions: width,
     pooling,
     normalize: true,
@@ -220,51 +285,47 @@ export function readTopOptions(given: unknown) {
 }
 
 export function readTokenOptions(given: unknown): TokenOptions {
-  return check(given, { instruction: string, signal })
+  return check(given, { instruction: string, role, signal })
 }
 
 export function readText(value: unknown, name: string): string {
   return string(value, name)
 }
 
-export function readTexts(value: unknown, name: string): string[] {
-  if (!Array.isArray(value)) throw new TypeError(expected('an array of strings', name, value))
-  for (let i = 0; i < value.length; i++) {
-    if (typeof value[i] !== 'string')
-      throw new TypeError(expected('a string', `${name}[${i}]`, value[i]))
-  }
-  return value as string[]
+// Loops by index, which map and every do not: a hole is a missing text.
+
+export function readTexts(value: unknown, name: string): readonly string[] {
+  if (!Array.isArray(value)) throw misuse(TypeError, 'an array of strings', name, value)
+  for (let i = 0; i < value.length; i++) string(value[i], `${name}[${i}]`)
+  return value
 }
 
 /** Texts, or the token ids of some; ids may come in any kind of array. */
-export function readBodies(value: unknown, name: string): (string | Int32Array)[] {
-  if (!Array.isArray(value)) throw new TypeError(expected('an array of strings', name, value))
-  return value.map((body: unknown, i) => {
-    return typeof body === 'string' ? body : readIds(body, `${name}[${i}]`)
-  })
+export function readBodies(value: unknown, name: string): TextOrIds[] {
+  if (!Array.isArray(value)) throw misuse(TypeError, 'an array of strings', name, value)
+  return Array.from({ length: value.length }, (_, i) =>
+    typeof value[i] === 'string' ? value[i] : readIds(value[i], `${name}[${i}]`),
+  )
 }
 
 export function readIds(value: unknown, name: string): Int32Array {
-  if (value instanceof Int32Array) return value
-  if (Array.isArray(value) && value.every(isId)) return Int32Array.from(value)
-  throw new TypeError(expected('a string or an array of token ids', name, value))
+  if (tagOf(value) === 'Int32Array') return value as Int32Array
+  if (Array.isArray(value) && Array.from(value).every(isId)) return Int32Array.from(value)
+  throw misuse(TypeError, 'a string or an array of token ids', name, value)
 }
 
 const isId = (id: unknown) =>
   Number.isInteger(id) && (id as number) >= 0 && (id as number) <= maxInt
 
-export function readPairs(value: unknown): [query: string, document: string][] {
+export function readPairs(value: unknown): readonly (readonly [query: string, document: string])[] {
   if (!Array.isArray(value))
-    throw new TypeError(expected('an array of [query, document]', 'pairs', value))
+    throw misuse(TypeError, 'an array of [query, document]', 'pairs', value)
   for (let i = 0; i < value.length; i++) {
     const pair = value[i] as unknown
-    if (
-      !Array.isArray(pair) ||
-      pair.length !== 2 ||
-      pair.some((text) => typeof text !== 'string')
-    ) {
-      throw new TypeError(expected('[query, document], two strings', `pairs[${i}]`, pair))
-    }
+    if (Array.isArray(pair) && pair.length === 2 && Array.from(pair).every(isText)) continue
+    throw misuse(TypeError, '[query, document], two strings', `pairs[${i}]`, pair)
   }
-  return value as [string, string][]
+  return value
 }
+
+const isText = (text: unknown) => typeof text === 'string'

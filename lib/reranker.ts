@@ -1,7 +1,8 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Qwen3Error } from './errors.ts'
 import type { ModelInfo, Stats } from './info.ts'
 import type { Group } from './job.ts'
-import { LoadedModel } from './model.ts'
+import { inspectModel, LoadedModel } from './model.ts'
 import {
   type LoadOptions,
   type RankOptions,
@@ -24,16 +25,19 @@ export interface RankedDocument {
   score: number
 }
 
-/** One pair of {@link Reranker.scoreEach}. */
-export interface ScoredPair {
-  /** Null if this pair failed. */
-  score: number | null
+interface Counted {
   /** Tokens of the whole prompt, before any cut. */
   tokens: number
   /** Tokens cut off the document's end by `truncate: 'end'`. */
   cut: number
-  error: Qwen3Error | null
 }
+
+/** One pair of {@link Reranker.scoreEach}: its score, or why there is none. */
+export type ScoredPair = Counted &
+  ({ score: number; error: null } | { score: null; error: Qwen3Error })
+
+/** A query and a document. */
+export type Pair = readonly [query: string, document: string]
 
 /** A loaded reranking model. Calls made at the same time share passes; nothing runs on the JS thread. */
 export class Reranker {
@@ -71,7 +75,11 @@ export class Reranker {
    *
    * @throws Qwen3Error `ERR_TEXT_TOO_LONG` (facts: index, tokens, limit), `ERR_CLOSED`, `ERR_QUEUE_FULL`.
    */
-  async rank(query: string, documents: string[], options?: TopOptions): Promise<RankedDocument[]> {
+  async rank(
+    query: string,
+    documents: readonly string[],
+    options?: TopOptions,
+  ): Promise<RankedDocument[]> {
     const { topN, rest } = readTopOptions(options)
     const head = readText(query, 'query')
     const groups = [{ head, bodies: readTexts(documents, 'documents') }]
@@ -81,27 +89,17 @@ export class Reranker {
   }
 
   /** A score for each [query, document], in input order. */
-  async score(
-    pairs: [query: string, document: string][],
-    options?: RankOptions,
-  ): Promise<number[]> {
+  async score(pairs: readonly Pair[], options?: RankOptions): Promise<number[]> {
     return Array.from((await this.#run(group(readPairs(pairs)), options, true)).scores)
   }
 
   /** As {@link score}, but a pair that fails is reported in its place and the others go on. */
-  async scoreEach(
-    pairs: [query: string, document: string][],
-    options?: RankOptions,
-  ): Promise<ScoredPair[]> {
+  async scoreEach(pairs: readonly Pair[], options?: RankOptions): Promise<ScoredPair[]> {
     const { scores, outcome } = await this.#run(group(readPairs(pairs)), options, false)
     return Array.from(scores, (score, i) => {
-      const error = outcome.failures.get(i) ?? null
-      return {
-        score: error ? null : score,
-        tokens: outcome.tokens[i]!,
-        cut: outcome.cut[i]!,
-        error,
-      }
+      const error = outcome.failures.get(i)
+      const counted = { tokens: outcome.tokens[i]!, cut: outcome.cut[i]! }
+      return error ? { score: null, ...counted, error } : { score, ...counted, error: null }
     })
   }
 
@@ -119,6 +117,11 @@ export class Reranker {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** What `console.log` shows. */
+  [Symbol.for('nodejs.util.inspect.custom')](): object {
+    return inspectModel('Reranker', this.#model)
   }
 
   async #run(groups: Group[], given: unknown, failFast: boolean, onlyTokens = false) {
@@ -154,8 +157,8 @@ export class Reranker {
 }
 
 /** Neighbours with one query go over together: their prompts share everything up to the document. */
-function group(pairs: [string, string][]): Group[] {
-  const groups: Group[] = []
+function group(pairs: readonly Pair[]): Group[] {
+  const groups: { head: string; bodies: string[] }[] = []
   for (const [query, document] of pairs) {
     const last = groups.at(-1)
     if (last?.head === query) last.bodies.push(document)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import * as options from '../lib/options.ts'
 
-const model = { width: 256, pooling: 'last', method: {} } as const
+const model = { width: 256, pooling: 'last', priority: 'bulk' } as const
 
 describe('misuse is told before any work', () => {
   it.each([0, 31, 257, 64.5, Number.NaN, Number.POSITIVE_INFINITY])(
@@ -39,7 +39,7 @@ describe('misuse is told before any work', () => {
 
   it('takes undefined as absent', () => {
     const read = options.readEmbedOptions({ dimensions: undefined, instruction: undefined }, model)
-    expect(read).toMatchObject({ dimensions: 256, instruction: '', truncate: 'error' })
+    expect(read).toMatchObject({ dimensions: 256, truncate: 'error' })
   })
 
   it.each([null, 1, 'x'])('refuses %o as options', (given) => {

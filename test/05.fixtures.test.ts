@@ -65,7 +65,7 @@ describe('16-bit floats', () => {
   })
 })
 
-describe('quantisation', () => {
+describe('quantization', () => {
   // Largest root mean square error of normal values, as a part of their deviation.
   const bounds: Record<TensorType, number> = {
     F32: 0,

@@ -10,7 +10,10 @@ describe('loading', () => {
   it('tells what it does, from 0 to 1', async () => {
     const fractions: number[] = []
     await using embedder = await Embedder.load(fixture('embed'), {
-      onProgress: (fraction) => fractions.push(fraction),
+      onProgress: ({ phase, unit, done, total }) => {
+        expect({ phase, unit, total }).toEqual({ phase: 'load', unit: 'steps', total: 100 })
+        fractions.push(done / total)
+      },
     })
     expect(fractions.at(-1)).toBe(1)
     expect(fractions).toEqual([...fractions].sort((a, b) => a - b))

@@ -5,7 +5,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Qwen3Error } from '../lib/errors.ts'
 import { Lease, LeaseLost } from '../lib/models/lock.ts'
 import { readPlaces } from '../lib/models/places.ts'
-import { listModels, pullModel, resolveModel, verifyModel } from '../lib/models/resolve.ts'
+import { listModels } from '../lib/models/list.ts'
+import { removeModel } from '../lib/models/remove.ts'
+import { pullModel, resolveModel } from '../lib/models/resolve.ts'
+import { verifyFiles } from '../lib/models/verify.ts'
 import { commit, failure, ggufBytes, HubServer, sha256 } from './fixtures/hub-server.ts'
 
 const bytes = ggufBytes(50_000)
@@ -51,7 +54,7 @@ describe('the places', () => {
       'https://mirror.example/hf',
     )
     const error = await rejection(places({ HF_ENDPOINT: 'mirror.example' }))
-    expect(error.message).toMatch(/correct HF_ENDPOINT/)
+    expect(error.message).toMatch(/Correct HF_ENDPOINT/)
   })
 
   it('of the token are the variable, then the file of a login', async () => {
@@ -83,7 +86,7 @@ describe('offline', () => {
     const error = await rejection(resolveModel('a/b:Q4_0', options({ offline: true })))
     expect(error.code).toBe('ERR_OFFLINE')
     expect(error.message).toMatch(
-      /a\/b:Q4_0 is not in the cache .* Of this repository there is Q8_0/,
+      /a\/b:Q4_0 is not in the cache .* of this repository there is Q8_0/,
     )
     expect(hub.seen).toEqual([])
   })
@@ -140,7 +143,7 @@ describe('an address', () => {
   it('may state the hash it must have', async () => {
     hub.add('a/b', { 'x-Q8_0.gguf': bytes })
     const good = await resolveModel(`${address()}#sha256=${sha256(bytes)}`, options())
-    expect(await verifyModel(good.paths[0]!, options())).toMatchObject([{ isIntact: true }])
+    expect(await verifyFiles(good.paths)).toMatchObject([{ isIntact: true }])
     const error = await rejection(resolveModel(`${address()}#sha256=${'ab'.repeat(32)}`, options()))
     expect(error.code).toBe('ERR_DOWNLOAD_HASH')
   })
@@ -187,11 +190,24 @@ describe('bytes on the disk', () => {
     hub.add('a/b', { 'x-Q8_0.gguf': bytes })
     const { paths } = await resolveModel('a/b', options())
     const hash = sha256(bytes)
-    expect(await verifyModel('a/b', options())).toEqual([
+    expect(await verifyFiles(paths)).toEqual([
       { path: paths[0], bytes: 50_000, hash, expected: hash, published: undefined, isIntact: true },
     ])
     await writeFile(paths[0]!, ggufBytes(50_000, 'damaged'))
-    expect(await verifyModel('a/b', options())).toMatchObject([{ isIntact: false, expected: hash }])
+    expect(await verifyFiles(paths)).toMatchObject([{ isIntact: false, expected: hash }])
+  })
+
+  it('are removed, and only bytes that nothing else needs', async () => {
+    hub.add('a/b', { 'x-Q8_0.gguf': bytes })
+    const { paths, name } = await resolveModel('a/b', options())
+    const error = await rejection(removeModel('c/d', options()))
+    expect(error).toMatchObject({ code: 'ERR_MODEL_NOT_FOUND', remedy: `There is ${name}.` })
+    await expect(removeModel('mini', options())).rejects.toMatchObject({
+      problem: 'mini came with the package and is not in the cache',
+    })
+    expect(await removeModel(name, options())).toEqual({ name, paths, bytes: 50_000 })
+    expect((await listModels(options())).map((one) => one.name)).toEqual(['mini'])
+    await expect(readFile(paths[0]!)).rejects.toThrow('ENOENT')
   })
 
   it('are listed with what comes with the package', async () => {

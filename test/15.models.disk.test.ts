@@ -77,7 +77,7 @@ it('a disk that fills up is named, and the download continues when there is room
   refuse.writesAfter = 3
   const error = await failure(resolve(), Qwen3Error)
   expect(error.code).toBe('ERR_DISK_FULL')
-  expect(error.message).toMatch(/filled up while writing to .*blobs; free some space/)
+  expect(error.message).toMatch(/filled up while writing to .*blobs. Free some space/)
   refuse.writesAfter = Infinity
   hub.served = 0
   const { paths } = await resolve()

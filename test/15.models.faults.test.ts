@@ -147,7 +147,7 @@ describe('an unreliable server', () => {
     const received: number[] = []
     const { paths } = await resolveModel(
       repo,
-      options({ onProgress: (p) => received.push(p.received) }),
+      options({ onProgress: (p) => received.push(p.done) }),
     )
     expect(received[0]).toBe(500_000)
     expect(hub.served).toBe(500_004)

@@ -71,7 +71,7 @@ describe('the hub', () => {
       '404 of a revision',
       { status: 404, headers: { 'x-error-message': 'Invalid rev id: main' } },
       'ERR_MODEL_NOT_FOUND',
-      /Invalid rev id: main.*check the spelling/,
+      /Invalid rev id: main.*Check the spelling/,
     ],
     ['418', { status: 418 }, 'ERR_DOWNLOAD', /answered 418/],
     ['502 for ever', { status: 502 }, 'ERR_DOWNLOAD', /Gave up after 3 attempts: .* answered 502/],
@@ -100,7 +100,7 @@ describe('the hub', () => {
   it('that refuses a token says so without showing it', async () => {
     hub.fault = () => ({ status: 401 })
     const error = await rejection(resolveModel(repo, options({ token: 'hf_secret' })))
-    expect(error.message).toMatch(/the token that was sent .* may have expired/)
+    expect(error.message).toMatch(/The token that was sent .* may have expired/)
     expect(JSON.stringify(error)).not.toContain('hf_secret')
   })
 
@@ -114,7 +114,7 @@ describe('the hub', () => {
   it('that cannot be reached at all is given up', async () => {
     const error = await rejection(resolveModel(repo, options({ endpoint: 'http://127.0.0.1:9' })))
     expect(error.code).toBe('ERR_DOWNLOAD')
-    expect(error.message).toMatch(/check the connection/)
+    expect(error.message).toMatch(/Check the connection/)
   })
 
   it('is followed when a repository was renamed', async () => {
@@ -153,12 +153,12 @@ describe('the hub', () => {
   })
 })
 
-describe('a name without a quantisation', () => {
+describe('a name without a quantization', () => {
   it('never picks at random', async () => {
     hub.add(repo, { 'tiny-Q4_K_M.gguf': bytes, 'tiny-f16.gguf': bytes })
     const error = await rejection(resolveModel(repo, options()))
     expect(error.code).toBe('ERR_MODEL_NOT_FOUND')
-    expect(error.message).toBe(`${repo} holds no Q8_0; append one of :Q4_K_M :F16 to the name`)
+    expect(error.message).toBe(`${repo} holds no Q8_0. Append one of :Q4_K_M :F16 to the name`)
   })
 
   it('takes the only model there is, and goes on doing so without a network', async () => {
@@ -170,7 +170,7 @@ describe('a name without a quantisation', () => {
     expect(await resolveModel(repo, options())).toEqual(online)
   })
 
-  it('is not satisfied by another quantisation in the cache', async () => {
+  it('is not satisfied by another quantization in the cache', async () => {
     hub.add(repo, { 'tiny-Q4_K_M.gguf': bytes, 'tiny-Q8_0.gguf': ggufBytes(40_000) })
     await resolveModel(`${repo}:Q4_K_M`, options())
     expect((await resolveModel(repo, options())).paths[0]).toMatch(/tiny-Q8_0\.gguf$/)
@@ -205,7 +205,7 @@ describe('a short name', () => {
     expect(error.code).toBe('ERR_OFFLINE')
   })
 
-  it('finds other quantisations by listing', async () => {
+  it('finds other quantizations by listing', async () => {
     hub.add('giladgd/Qwen3-Reranker-8B-GGUF', { 'Qwen3-Reranker-8B.Q8_0.gguf': bytes })
     const { name, paths } = await resolveModel('qwen3-reranker-8b', options())
     expect(name).toBe('qwen3-reranker-8b:Q8_0')

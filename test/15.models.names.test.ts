@@ -69,14 +69,14 @@ describe('a name', () => {
     ['', /empty/],
     ['  ', /empty/],
     ['a\0b', /NUL/],
-    ['qwen3-embeding-0.6b', /did you mean qwen3-embedding-0\.6b\?/],
-    ['qwen3-embedding:0.6b', /did you mean qwen3-embedding-0\.6b\?/],
-    ['minni', /did you mean mini\?/],
+    ['qwen3-embeding-0.6b', /Did you mean qwen3-embedding-0\.6b\?/],
+    ['qwen3-embedding:0.6b', /Did you mean qwen3-embedding-0\.6b\?/],
+    ['minni', /Did you mean mini\?/],
     ['gpt-oss', /"gpt-oss" is not the name of a model\. A model is named by a short name \(mini, /],
     ['mini:Q4_K_M', /mini comes in Q8_0 only/],
-    ['qwen3-embedding-4b:', /no quantisation after its colon/],
+    ['qwen3-embedding-4b:', /no quantization after its colon/],
     ['hf:a', /names no repository/],
-    ['hf:a/b:', /no quantisation after its colon/],
+    ['hf:a/b:', /no quantization after its colon/],
     ['hf:a/b:Q8_0:Q4', /names no repository/],
     ['hf:../b', /names no repository/],
     ['hf:a/..', /names no repository/],
@@ -86,7 +86,7 @@ describe('a name', () => {
     ['hf:a/b/../../c.gguf', /path of a \.gguf/],
     ['https://x.org/m.bin', /not the address of a \.gguf/],
     ['https://x.org/m.gguf#sha256=12', /64 hex digits/],
-    ['http://x.org/m.gguf', /unencrypted; use its https address/],
+    ['http://x.org/m.gguf', /unencrypted: use its https address/],
     ['https://', /not a valid address/],
     ['https://x.org/%2e%2e%2fm.gguf', /not the address of a \.gguf/],
     ['https://x.org/%zz.gguf', /not the address of a \.gguf/],
@@ -147,7 +147,7 @@ describe('the catalogue', () => {
     }
   })
 
-  it('files each known file under its own quantisation and hash', () => {
+  it('files each known file under its own quantization and hash', () => {
     for (const alias of aliases.filter((name) => name !== 'mini')) {
       for (const [quant, file] of Object.entries(sourceOf(alias, 'Q8_0').files)) {
         expect(quantOf(file.path)).toBe(quant)
@@ -168,9 +168,9 @@ describe('the catalogue', () => {
   it.each<[string, RegExp]>([
     [
       'Qwen/Qwen3-Embedding-4B',
-      /holds no GGUF file; use qwen3-embedding-4b, which is Qwen\/Qwen3-Embedding-4B-GGUF/,
+      /holds no GGUF file. Use qwen3-embedding-4b, which is Qwen\/Qwen3-Embedding-4B-GGUF/,
     ],
-    ['qwen/qwen3-reranker-0.6b', /publishes no GGUF of its rerankers; use qwen3-reranker-0\.6b/],
+    ['qwen/qwen3-reranker-0.6b', /publishes no GGUF of its rerankers. Use qwen3-reranker-0\.6b/],
     ['Qwen/Qwen3-Reranker-8B-GGUF', /publishes no GGUF of its rerankers/],
   ])('sends %s to a repository that exists', (repo, sentence) => {
     expect(() => refuseWithoutGguf(repo)).toThrow(sentence)
@@ -196,7 +196,7 @@ describe('a listing', () => {
     ['x-MXFP4.gguf', 'MXFP4'],
     ['Q4_K_M/x-Q4_K_M-00001-of-00002.gguf', 'Q4_K_M'],
     ['model.gguf', undefined],
-  ])('tells the quantisation of %s', (path, quant) => {
+  ])('tells the quantization of %s', (path, quant) => {
     expect(quantOf(path)).toBe(quant)
   })
 
@@ -216,7 +216,7 @@ describe('a listing', () => {
     ])
   })
 
-  it('yields the default, the quantisation or the file that is asked for', () => {
+  it('yields the default, the quantization or the file that is asked for', () => {
     const models = modelsAmong(files('a-Q8_0.gguf', 'a-Q4_K_M.gguf', 'a-f16.gguf'))
     const pick = (wish: object) => choose(models, wish, 'x/y', 'lone model will do')?.files[0]?.path
     expect(pick({})).toBe('a-Q8_0.gguf')
@@ -225,14 +225,14 @@ describe('a listing', () => {
     expect(pick({ file: 'a-f16.gguf' })).toBe('a-f16.gguf')
     expect(pick({ quant: 'Q2_K' })).toBeUndefined()
     expect(notAmong(models, { quant: 'Q2_K' }, 'x/y', 'a repository').message).toBe(
-      'x/y holds no Q2_K; append one of :Q8_0 :Q4_K_M :F16 to the name',
+      'x/y holds no Q2_K. Append one of :Q8_0 :Q4_K_M :F16 to the name',
     )
   })
 
   it('never guesses between two models', () => {
     const two = modelsAmong(files('a-Q8_0.gguf', 'b-Q8_0.gguf'))
     expect(() => choose(two, {}, 'x/y', 'lone model will do')).toThrow(
-      /2 models of Q8_0; name the file itself: a-Q8_0\.gguf, b-Q8_0\.gguf/,
+      /2 models of Q8_0. Name the file itself: a-Q8_0\.gguf, b-Q8_0\.gguf/,
     )
     const others = modelsAmong(files('a-Q4_0.gguf', 'a-Q5_0.gguf'))
     expect(choose(others, {}, 'x/y', 'lone model will do')).toBeUndefined()

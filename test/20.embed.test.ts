@@ -150,8 +150,10 @@ describe('progress', () => {
   it('counts to the end', async () => {
     const seen: number[] = []
     await embedder.embedDocuments(Array(500).fill('some text of some length'), {
-      onProgress: (done, total) => {
-        expect(total).toBe(500)
+      onProgress: ({ phase, done, total, unit, rate, eta }) => {
+        expect({ phase, total, unit }).toEqual({ phase: 'embed', total: 500, unit: 'texts' })
+        expect(rate).toBeGreaterThan(0)
+        if (done === 500) expect(eta).toBe(0)
         seen.push(done)
       },
     })

@@ -2,25 +2,32 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { llamaRelease } from '../lib/gpu.ts'
 import { native } from '../lib/native.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 // Who may import what (CONTRIBUTING.md holds the same table). `dependencies` names packages beside Node's own.
 const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
-  { room: /^lib\/(prompts|errors|asar)\.ts$/, may: /^$/ },
+  { room: /^lib\/(prompts|asar|root|gguf-type|nearest|progress|chunk-blocks)\.ts$/, may: /^$/ },
+  { room: /^lib\/errors\.ts$/, may: /^lib\/nearest\.ts$/ },
+  { room: /^lib\/families\.ts$/, may: /^lib\/(options|prompts)\.ts$/ },
+  { room: /^lib\/chunk\.ts$/, may: /^lib\/(chunk-blocks|errors)\.ts$/ },
   { room: /^lib\/encodings\.ts$/, may: /^lib\/(errors|options)\.ts$/ },
-  { room: /^lib\/options\.ts$/, may: /^lib\/errors\.ts$|^lib\/models\/resolve\.ts$/ },
-  { room: /^lib\/(native|gpu)\.ts$/, may: /^lib\/(asar|errors)\.ts$/, dependencies: /^#root$/ },
-  { room: /^lib\/info\.ts$/, may: /^lib\/native\.ts$/ },
-  { room: /^lib\/job\.ts$/, may: /^lib\/(errors|native)\.ts$/ },
+  {
+    room: /^lib\/options\.ts$/,
+    may: /^lib\/(errors|families|progress)\.ts$|^lib\/models\/(places|retry)\.ts$/,
+  },
+  { room: /^lib\/(native|gpu)\.ts$/, may: /^lib\/(asar|errors|root)\.ts$/ },
+  { room: /^lib\/info\.ts$/, may: /^lib\/(families|native|options)\.ts$/ },
+  { room: /^lib\/job\.ts$/, may: /^lib\/(errors|native|progress)\.ts$/ },
   {
     room: /^lib\/inspect\.ts$/,
-    may: /^lib\/(info|native|options)\.ts$|^lib\/models\/resolve\.ts$/,
+    may: /^lib\/(gguf-type|info|native|options)\.ts$|^lib\/models\/resolve\.ts$/,
   },
   {
     room: /^lib\/model\.ts$/,
-    may: /^lib\/(errors|gpu|info|job|native|options)\.ts$|^lib\/models\/resolve\.ts$/,
+    may: /^lib\/(errors|families|gguf-type|gpu|info|job|native|options|progress)\.ts$|^lib\/models\/resolve\.ts$/,
   },
   {
     room: /^lib\/(embedder|reranker)\.ts$/,
@@ -32,22 +39,28 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   },
   {
     room: /^lib\/models\//,
-    may: /^lib\/models\/|^lib\/(asar|errors)\.ts$/,
-    dependencies: /^#root$/,
+    may: /^lib\/models\/|^lib\/(asar|errors|nearest|progress|root)\.ts$/,
   },
   { room: /^lib\/verify\//, may: /^lib\/verify\/|^lib\/index\.ts$/ },
   {
     room: /^lib\/cli\//,
-    may: /^lib\/(cli|verify|eval|server|integrations)\/|^lib\/index\.ts$/,
-    dependencies: /^#root$/,
+    may: /^lib\/(cli|verify|eval|server|integrations)\/|^lib\/(index|nearest|root)\.ts$/,
   },
   {
     room: /^lib\/eval\//,
-    may: /^lib\/eval\/|^lib\/index\.ts$/,
+    may: /^lib\/eval\/|^lib\/(index|nearest|root)\.ts$/,
     dependencies: /^hyparquet(-compressors)?$/,
   },
-  { room: /^lib\/server\//, may: /^lib\/server\/|^lib\/index\.ts$/, dependencies: /./ },
-  { room: /^lib\/integrations\//, may: /^lib\/integrations\/|^lib\/index\.ts$/, dependencies: /./ },
+  {
+    room: /^lib\/server\//,
+    may: /^lib\/server\/|^lib\/(errors|index|nearest|root)\.ts$/,
+    dependencies: /./,
+  },
+  {
+    room: /^lib\/integrations\//,
+    may: /^lib\/integrations\/|^lib\/(errors|index|root)\.ts$/,
+    dependencies: /./,
+  },
 ]
 
 const sources = (folder: string, ending: RegExp): string[] =>
@@ -77,6 +90,11 @@ describe('lib', () => {
       }
     }
   })
+})
+
+it('takes GPU modules of the llama.cpp that it is built with', () => {
+  const script = readFileSync(join(root, 'scripts/llama.mjs'), 'utf8')
+  expect(script).toContain(`const version = '${llamaRelease}'`)
 })
 
 describe('native', () => {

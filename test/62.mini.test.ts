@@ -14,7 +14,7 @@ describe('the bundled model', () => {
       name: 'mini-embed',
       architecture: 'qwen3',
       bundled: true,
-      quantisation: 'Q8_0',
+      quantization: 'Q8_0',
       pooling: 'last',
       width: 256,
       layers: 4,

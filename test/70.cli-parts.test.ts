@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { inShellWords } from '../lib/cli/api-words.ts'
 import { Arguments } from '../lib/cli/arguments.ts'
 import { batches } from '../lib/cli/batches.ts'
-import { nearest } from '../lib/cli/misuse.ts'
+import { inShellWords } from '../lib/cli/remedies.ts'
 import { npyHeader } from '../lib/cli/npy.ts'
 import { bytes, clock, count, counted, milliseconds, parameters, rate } from '../lib/cli/numbers.ts'
+import { misuse, Qwen3Error, type Qwen3ErrorCode } from '../lib/errors.ts'
+import { nearest } from '../lib/nearest.ts'
 import { Progress } from '../lib/cli/progress.ts'
 import { formatOf } from '../lib/cli/rows.ts'
 import { bar, columns, oneLine, painter, takesColour, wrap } from '../lib/cli/terminal.ts'
@@ -146,7 +147,7 @@ describe('words that are nearly right', () => {
     ['dim', 'dimensions'],
     ['imput', 'input'],
     ['x', undefined],
-    ['quantise', undefined],
+    ['quantize', undefined],
   ])('%s → %s', (word, meant) => {
     expect(nearest(word, known)).toBe(meant)
   })
@@ -163,7 +164,9 @@ describe('arguments', () => {
   })
 
   it.each([
-    [['--json=1'], "Option '--json' does not take an argument"],
+    [['--json=1'], '--json is a switch and takes no value'],
+    [['--top'], '--top needs a value: --top N'],
+    [['--top', '--json'], 'is written --top=--json'],
     [['--top=0'], '--top takes a number of at least 1, not "0"'],
     [['--top=-5'], '--top takes a number of at least 1, not "-5"'],
     [['--top=1e3'], 'not "1e3"'],
@@ -174,25 +177,39 @@ describe('arguments', () => {
   })
 })
 
-describe('messages of the API', () => {
+describe('errors of the API', () => {
+  const error = (code: Qwen3ErrorCode, problem: string, facts = {}, remedy = 'Do this.') =>
+    new Qwen3Error(code, problem, facts, { remedy })
+
   it.each([
     [
-      "Shorten it, or pass truncate: 'end' to cut its end.",
-      'Shorten it, or use --truncate end to cut its end.',
+      error('ERR_TEXT_TOO_LONG', 'expected at most 5 tokens', { tokens: 9, limit: 5 }),
+      'expected at most 5 tokens. Shorten it, or use --truncate end to cut its end; --max-tokens takes longer ones.',
     ],
-    ["Load it with engine: 'generic'.", 'Use --engine generic.'],
-    ['Check the driver, or load with gpu: false.', 'Check the driver, or leave out --gpu.'],
-    ["gpu: 'cuda' needs the package x", '--gpu cuda needs the package x'],
-    ['Lower maxTokens or budget.', 'Lower --max-tokens or budget.'],
-    ['for the option maxTokens but', 'for --max-tokens but'],
-  ])('%s', (message, shell) => {
-    expect(inShellWords(message)).toBe(shell)
+    [
+      error('ERR_MODEL_UNSUPPORTED', 'It is bert', { architecture: 'bert' }),
+      'It is bert. Use --engine generic.',
+    ],
+    [error('ERR_CACHE', 'No cache'), 'No cache. Do this.'],
+    [error('ERR_COMPUTE', 'A defect', {}, ''), 'A defect'],
+    [
+      misuse(RangeError, 'an integer from 8 to 9', 'the option maxTokens', 'x'),
+      '--max-tokens takes an integer from 8 to 9, not "x"',
+    ],
+  ])('%s', (thrown, shell) => {
+    expect(inShellWords(thrown)).toBe(shell)
+  })
+
+  it('say where a model of the other kind belongs', () => {
+    const mismatch = error('ERR_MODEL_MISMATCH', 'Expected an embedding model')
+    expect(inShellWords(mismatch, 'embed')).toContain('Use it with rerank.')
+    expect(inShellWords(mismatch, 'rerank')).toContain('Use it with search or embed.')
   })
 })
 
 describe('formats', () => {
-  const row = (vector: number[] | null) => ({
-    vector: vector && Float32Array.from(vector),
+  const row = (vector: number[]) => ({
+    vector: Float32Array.from(vector),
     tokens: 3,
     cut: 0,
     error: null,
@@ -210,8 +227,15 @@ describe('formats', () => {
     }
   })
 
+  const failed = {
+    vector: null,
+    tokens: 3,
+    cut: 0,
+    error: new Qwen3Error('ERR_NON_FINITE', 'It is no number'),
+  }
+
   it('never put a row without a vector into an array', () => {
-    expect(() => formatOf('npy', 2, false).row(row(null), 7)).toThrow(/^Text 7: .*jsonl and json/)
+    expect(() => formatOf('npy', 2, false).row(failed, 7)).toThrow(/^Text 7: .*jsonl and json/)
   })
 
   it('leave room for any number of rows in the header of an npy file', () => {

@@ -4,7 +4,7 @@ import {
   Embedder,
   fromBase64,
   hamming,
-  quantise,
+  quantize,
   rangesOf,
   rescore,
   searchBinary,
@@ -25,30 +25,30 @@ const golden = JSON.parse(
   Record<'low' | 'high', number[]>
 const ranges = { low: Float32Array.from(golden.low), high: Float32Array.from(golden.high) }
 
-describe('quantise', () => {
+describe('quantize', () => {
   it.each(['int8', 'uint8'] as const)(
     'gives the bytes of sentence-transformers: %s',
     (precision) => {
-      expect(lists(quantise(rows(golden.vectors), precision, ranges))).toEqual(golden[precision])
+      expect(lists(quantize(rows(golden.vectors), precision, ranges))).toEqual(golden[precision])
     },
   )
 
   it.each(['binary', 'ubinary'] as const)(
     'gives the bytes of sentence-transformers: %s',
     (precision) => {
-      expect(lists(quantise(rows(golden.signs), precision as 'binary'))).toEqual(golden[precision])
+      expect(lists(quantize(rows(golden.signs), precision as 'binary'))).toEqual(golden[precision])
     },
   )
 
   it('holds values outside the ranges at their ends', () => {
     const one = { low: Float32Array.of(-1, -1), high: Float32Array.of(1, 1) }
-    expect(lists(quantise(rows([[9, -9]]), 'int8', one))).toEqual([[127, -128]])
-    expect(lists(quantise(rows([[9, -9]]), 'uint8', one))).toEqual([[255, 0]])
+    expect(lists(quantize(rows([[9, -9]]), 'int8', one))).toEqual([[127, -128]])
+    expect(lists(quantize(rows([[9, -9]]), 'uint8', one))).toEqual([[255, 0]])
   })
 
   it('needs ranges of the vectors’ own length', () => {
-    expect(() => quantise(rows([[1, 2, 3]]), 'int8', unitRanges(2))).toThrow(RangeError)
-    expect(() => quantise(rows([[1]]), 'float32' as 'int8')).toThrow(
+    expect(() => quantize(rows([[1, 2, 3]]), 'int8', unitRanges(2))).toThrow(RangeError)
+    expect(() => quantize(rows([[1]]), 'float32' as 'int8')).toThrow(
       'int8, uint8, binary or ubinary',
     )
   })
@@ -86,7 +86,7 @@ describe('binary search', () => {
   })
 
   it.each(['binary', 'ubinary'] as const)('finds what a full sort finds: %s', (precision) => {
-    const bytes = quantise(vectors, precision as 'binary')
+    const bytes = quantize(vectors, precision as 'binary')
     for (const topN of [1, 7, 500, 900]) {
       const near = searchBinary(bytes[3]!, bytes, topN)
       const all = bytes
@@ -103,14 +103,14 @@ describe('binary search', () => {
       [2, 9],
     ] as const) {
       const differing = vectors[i]!.filter((x, k) => x > 0 !== vectors[j]![k]! > 0).length
-      const [a, b] = quantise([vectors[i]!, vectors[j]!], 'binary')
+      const [a, b] = quantize([vectors[i]!, vectors[j]!], 'binary')
       expect(hamming(a!, b!)).toBe(differing)
     }
   })
 
   it('refuses to compare signed with unsigned bytes, and other lengths', () => {
-    const [signed] = quantise(vectors, 'binary')
-    const [unsigned] = quantise(vectors, 'ubinary')
+    const [signed] = quantize(vectors, 'binary')
+    const [unsigned] = quantize(vectors, 'ubinary')
     expect(() => hamming(signed!, unsigned!)).toThrow(TypeError)
     expect(() => hamming(signed!, signed!.subarray(1))).toThrow(RangeError)
     expect(() => searchBinary(signed!, [signed!], 0)).toThrow(RangeError)
@@ -119,8 +119,8 @@ describe('binary search', () => {
   it('is rescored by the float query, whatever the vectors are', () => {
     const query = vectors[3]!
     const candidates = searchBinary(
-      quantise([query], 'binary')[0]!,
-      quantise(vectors, 'binary'),
+      quantize([query], 'binary')[0]!,
+      quantize(vectors, 'binary'),
       50,
     )
     const byFloats = rescore(query, candidates, vectors)
@@ -129,7 +129,7 @@ describe('binary search', () => {
     )
     const signs = query.map((x) => (x > 0 ? 1 : -1))
     for (const precision of ['binary', 'ubinary'] as const) {
-      const [best] = rescore(query, candidates, quantise(vectors, precision as 'binary'))
+      const [best] = rescore(query, candidates, quantize(vectors, precision as 'binary'))
       expect(best!.index).toBe(3)
       expect(best!.score).toBeCloseTo(similarity(query, signs), 4)
     }
@@ -154,7 +154,7 @@ describe('of real vectors', () => {
   afterAll(() => embedder.close())
 
   it('int8 keeps similarities to within a hundredth', () => {
-    const bytes = quantise(vectors, 'int8')
+    const bytes = quantize(vectors, 'int8')
     const cosine = (a: Int8Array, b: Int8Array) => {
       const [x, y] = [Float32Array.from(a, (v) => v + 0.5), Float32Array.from(b, (v) => v + 0.5)]
       return similarity(x, y) / Math.sqrt(similarity(x, x) * similarity(y, y))
@@ -166,7 +166,7 @@ describe('of real vectors', () => {
   })
 
   it('one bit a dimension, rescored, finds the nearest', () => {
-    const bits = quantise(vectors, 'ubinary')
+    const bits = quantize(vectors, 'ubinary')
     let found = 0
     for (const [i, query] of vectors.entries()) {
       const others = vectors.map((vector, j) => (j === i ? -1 : similarity(query, vector)))

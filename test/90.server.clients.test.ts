@@ -4,7 +4,7 @@ import { InferenceClient } from '@huggingface/inference'
 import { CohereClient, CohereClientV2, CohereError } from 'cohere-ai'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { defaultInstruction, quantise } from '../lib/index.ts'
+import { defaultInstruction, quantize } from '../lib/index.ts'
 import { startServer, type TestServer } from './fixtures/server.ts'
 
 const texts = ['a cat on the sofa', 'ein Kätzchen 🐈', 'the price of oil']
@@ -62,9 +62,13 @@ describe('openai', () => {
     const ids = await Promise.all(
       texts.map(async (text) => [...(await server.embedder.tokenize(text))]),
     )
-    const many = await openai.embeddings.create({ model: 'mini', input: ids })
+    const refused = openai.embeddings.create({ model: 'mini', input: ids })
+    await expect(refused).rejects.toThrow(/holds token ids.*--allow-token-ids/)
+    await using open = await startServer({ tokenIds: true })
+    const trusting = new OpenAI({ apiKey: 'none', baseURL: `${open.url}/v1`, maxRetries: 0 })
+    const many = await trusting.embeddings.create({ model: 'mini', input: ids })
     expect(many.data.map(({ embedding }) => embedding.map(Math.fround))).toEqual(vectors)
-    const one = await openai.embeddings.create({ model: 'mini', input: ids[1]! })
+    const one = await trusting.embeddings.create({ model: 'mini', input: ids[1]! })
     expect(one.data[0]!.embedding.map(Math.fround)).toEqual(vectors[1])
   })
 
@@ -193,8 +197,8 @@ describe('cohere-ai', () => {
     })
     const floats = vectors.map((vector) => Float32Array.from(vector))
     expect(embeddings.float!.map((vector) => vector.map(Math.fround))).toEqual(vectors)
-    expect(embeddings.int8).toEqual(quantise(floats, 'int8').map((one) => [...one]))
-    expect(embeddings.ubinary).toEqual(quantise(floats, 'ubinary').map((one) => [...one]))
+    expect(embeddings.int8).toEqual(quantize(floats, 'int8').map((one) => [...one]))
+    expect(embeddings.ubinary).toEqual(quantize(floats, 'ubinary').map((one) => [...one]))
   })
 
   it('gets its own errors', async () => {

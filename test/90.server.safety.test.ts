@@ -196,7 +196,8 @@ describe('limits', () => {
   it('take JSON in UTF-8 only', async () => {
     const bodies: [number, Record<string, string>, string | Uint8Array][] = [
       [415, { 'content-type': 'application/json; charset=latin1' }, '{}'],
-      [415, { ...json, 'content-encoding': 'gzip' }, '{}'],
+      [415, { ...json, 'content-encoding': 'compress' }, '{}'],
+      [422, { ...json, 'content-encoding': 'gzip' }, '{}'],
       [422, json, Uint8Array.of(0x22, 0xff, 0x22)],
       [422, json, '{"inputs":"x"'],
       [422, json, ''],
@@ -253,6 +254,7 @@ describe('the log', () => {
       log: (line) => lines.push(line),
       corsOrigins: '*',
     })
+    lines.length = 0
     const secret = 'ZEBRA'
     const id = { 'x-request-id': 'my-id-1' }
     await server.post('/v1/embeddings', { input: secret, instruction: secret, user: secret }, id)
@@ -282,7 +284,7 @@ describe('the log', () => {
       [422, 'invalid', '/embed'],
       [200, null, '/embed'],
       [404, 'not_found', 'other'],
-      [404, 'model_not_found', '/v1/models/*'],
+      [404, 'model_not_found', '/v1/models/{id}'],
       [403, 'forbidden', '/health'],
     ])
   })

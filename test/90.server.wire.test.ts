@@ -1,6 +1,6 @@
 // Requests as curl would send them, to the byte of what each API documents.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { defaultInstruction, quantise } from '../lib/index.ts'
+import { defaultInstruction, quantize } from '../lib/index.ts'
 import { startServer, type TestServer } from './fixtures/server.ts'
 
 const texts = ['a cat on the sofa', 'ein Kätzchen 🐈', 'the price of oil']
@@ -210,7 +210,7 @@ describe('/v1/embeddings', () => {
 
   it.each(['int8', 'uint8', 'binary', 'ubinary'] as const)('encodes as %s', async (precision) => {
     const vectors = await server.embedder.embed(texts, { dimensions: 64 })
-    const bytes = quantise(vectors, precision as 'int8')
+    const bytes = quantize(vectors, precision as 'int8')
     const wanted = bytes.map((one) => [...one])
     expect(await embeddings({ dimensions: 64, encoding_format: precision })).toEqual(wanted)
     expect(await embeddings({ output_dimension: 64, output_dtype: precision })).toEqual(wanted)

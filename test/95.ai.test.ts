@@ -114,7 +114,7 @@ describe('the provider', () => {
     })
     const providerOptions = { qwen3: { dimension: 32 } }
     await expect(strict.doEmbed({ values: ['a'], providerOptions })).rejects.toThrow(
-      'Unknown option providerOptions.qwen3.dimension',
+      'Unknown option of providerOptions.qwen3 "dimension". Did you mean dimensions?',
     )
     await small.close()
   })

@@ -1,5 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
-import { Misuse, nearest } from './misuse.ts'
+import { nearest } from '../nearest.ts'
+import { Misuse } from './misuse.ts'
 
 /** One option of a command, for parsing and for its help. */
 export interface Option {
@@ -71,15 +72,30 @@ function parse(words: readonly string[], options: Options) {
   for (const [name, { value, short }] of Object.entries(options)) {
     config[name] = { type: value ? 'string' : 'boolean', ...(short ? { short } : {}) }
   }
-  try {
-    return parseArgs({ args: [...words], options: config, allowPositionals: true })
-  } catch (error) {
-    const { code, message } = error as Error & { code?: string }
-    if (!code?.startsWith('ERR_PARSE_ARGS_')) throw error
-    const unknown = code.endsWith('UNKNOWN_OPTION') && /'(-[^' ]*)/.exec(message)?.[1]
-    if (!unknown) throw new Misuse(message.split(/\.? To specify|\n/)[0]!, { cause: error })
-    const meant = nearest(unknown.replace(/^-+/, ''), Object.keys(options))
-    const hint = meant ? `. Did you mean --${meant}?` : '. After -- words may begin with a dash.'
-    throw new Misuse(`Unknown option ${unknown}${hint}`, { cause: error })
+  const args = [...words]
+  const { tokens } = parseArgs({ args, options: config, strict: false, tokens: true })
+  for (const token of tokens) {
+    if (token.kind !== 'option') continue
+    const known = options[token.name]
+    if (!known || !Object.hasOwn(options, token.name)) throw unknown(token.rawName, options)
+    if (known.value === undefined && token.value !== undefined) {
+      throw new Misuse(`${token.rawName} is a switch and takes no value`)
+    }
+    const isDash = /^-[^\d]/.test(token.value ?? '') && !token.inlineValue
+    if (known.value !== undefined && (token.value === undefined || isDash)) {
+      throw new Misuse(
+        `${token.rawName} needs a value: ${token.rawName} ${known.value}` +
+          (isDash
+            ? `. A value that begins with a dash is written ${token.rawName}=${token.value}`
+            : ''),
+      )
+    }
   }
+  return parseArgs({ args, options: config, allowPositionals: true, strict: false })
+}
+
+function unknown(written: string, options: Options): Misuse {
+  const meant = nearest(written.replace(/^-+/, ''), Object.keys(options))
+  const hint = meant ? `. Did you mean --${meant}?` : '. After -- words may begin with a dash.'
+  return new Misuse(`Unknown option ${written}${hint}`)
 }

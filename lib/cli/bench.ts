@@ -70,8 +70,8 @@ export const bench: Command = {
           ? await benchRanker(model, seconds, session)
           : await benchEmbedder(model, seconds, session)
       const memory = { now: process.memoryUsage.rss(), peak: process.resourceUsage().maxRSS * 1024 }
-      const { engine, device, kernels, quantisation } = model.info
-      const who = { model: found.name, engine, device, kernels, quantisation }
+      const { engine, device, kernels, quantization } = model.info
+      const who = { model: found.name, engine, device, kernels, quantization }
       const result = { ...who, loadMs, measured, latency, memory }
       if (args.has('json')) await printJson(result)
       else await print(report(model.info, result))
@@ -176,9 +176,9 @@ function report(
     `${Math.round(100 * one.tokensRunShare)}%`,
   ])
   const { p50Ms, p95Ms, calls } = latency
-  const { engine, kernels, device, quantisation } = info
+  const { engine, kernels, device, quantization } = info
   return [
-    `${result.model}, ${quantisation}: ${engine} engine, ${kernels} kernels, ${device}\n\n`,
+    `${result.model}, ${quantization}: ${engine} engine, ${kernels} kernels, ${device}\n\n`,
     columns([head, ...rows], [1, 2, 3]),
     `\none at a time  p50 ${milliseconds(p50Ms)}, p95 ${milliseconds(p95Ms)} (${count(calls)} calls)\n`,
     `loading        ${milliseconds(loadMs)}\n`,

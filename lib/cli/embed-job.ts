@@ -1,5 +1,5 @@
 // A stream of texts to a stream of rows: a few batches in memory, whatever the number of texts.
-import type { EmbeddedText, Embedder, EmbedOptions } from '../index.ts'
+import type { EmbeddedText, Embedder, EmbedOptions, Progress } from '../index.ts'
 import { batches } from './batches.ts'
 import { digestWith, noTexts } from './checkpoint.ts'
 import type { Input } from './input.ts'
@@ -51,7 +51,7 @@ export async function embedAll(
   }
   const start = (texts: string[]) => {
     for (const text of texts) digest = digestWith(digest, text)
-    const onProgress = (done: number) => {
+    const onProgress = ({ done }: Progress) => {
       batch.done = done
       step()
     }
@@ -73,7 +73,7 @@ export async function embedAll(
     step()
   }
 
-  const source = new Readable(batches(unseen(input.texts, sink)))
+  const source = new Reading(batches(unseen(input.texts, sink)))
   for await (const texts of source.values()) {
     const first = pending.length >= depth ? pending[0] : undefined
     await first?.result
@@ -113,7 +113,7 @@ function changed(rows: number): Error {
 }
 
 /** Ends where reading fails, so that what was read before is still worked on. */
-class Readable<T> {
+class Reading<T> {
   failure: { error: unknown } | undefined
   readonly #source: AsyncIterable<T>
 

@@ -4,6 +4,7 @@ import {
   type Embedder,
   type EmbedOptions,
   type Pooling,
+  type Role,
 } from '../index.ts'
 import type { Arguments } from './arguments.ts'
 import { noTexts } from './checkpoint.ts'
@@ -13,7 +14,7 @@ import { inputOptions, openInput } from './input.ts'
 import { loadEmbedder, loadOptions } from './load.ts'
 import { Misuse } from './misuse.ts'
 import { count, counted, rate } from './numbers.ts'
-import { OutputFile } from './output-file.ts'
+import { OutputFile, tryOutput } from './output-file.ts'
 import { print } from './print.ts'
 import { Progress } from './progress.ts'
 import { type FormatName, formatOf, formats } from './rows.ts'
@@ -55,7 +56,7 @@ export const embed: Command = {
       value: 'FORMAT',
       short: 'f',
       choices: formats,
-      help: 'jsonl, json or npy; default: by the name of --output, else jsonl',
+      help: 'jsonl, json, npy, or a table to look at; default: by the name of --output, a table on a terminal, else jsonl',
     },
     restart: { help: 'begin anew, whatever an earlier run left' },
     checkpoint: { value: 'SECONDS', help: 'make rows safe this often; default: 1' },
@@ -79,9 +80,11 @@ export const embed: Command = {
     const checkpointMs = 1000 * (args.number('checkpoint', 0) ?? 1)
     const given = readOptions(args, format)
     const input = openInput(args, args.positionals, session)
+    // Now, and not after minutes of loading.
+    await tryOutput(args.text('output'))
     const embedder = await loadEmbedder(args, session)
     try {
-      const options = { ...given, instruction: instructionOf(args, embedder) }
+      const options = { ...given, ...purposeOf(args, embedder) }
       const sink = await openSink(args, embedder, options, format, checkpointMs)
       return await runJob(embedder, input, sink, options, session)
     } finally {
@@ -193,7 +196,9 @@ function formatName(args: Arguments): FormatName {
   }
   const output = args.text('output')
   const byName = formats.find((format) => output?.toLowerCase().endsWith(`.${format}`))
-  const format = named ?? (args.has('json') ? 'json' : (byName ?? 'jsonl'))
+  // Two hundred and fifty-six numbers are nothing to look at.
+  const isWatched = output === undefined && process.stdout.isTTY
+  const format = named ?? (args.has('json') ? 'json' : (byName ?? (isWatched ? 'table' : 'jsonl')))
   if (format === 'npy' && output === undefined) {
     throw new Misuse('npy needs --output FILE: its first bytes say how many rows follow')
   }
@@ -209,13 +214,17 @@ function readOptions(args: Arguments, format: FormatName): EmbedOptions {
   return {
     truncate: args.text('truncate') === 'end' ? 'end' : 'error',
     normalize: !args.has('no-normalize'),
-    ...(dimensions === undefined ? {} : { dimensions }),
-    ...(pooling === undefined ? {} : { pooling }),
+    dimensions,
+    pooling,
   }
 }
 
-function instructionOf(args: Arguments, embedder: Embedder): string {
-  const given = args.text('instruction')
-  if (given !== undefined || !args.has('query')) return given ?? ''
-  return embedder.info.architecture === 'qwen3' ? defaultInstruction : ''
+/** What stands before each text: part of a job's identity, since it changes every vector. */
+function purposeOf(args: Arguments, embedder: Embedder): { instruction: string; role?: Role } {
+  const instruction = args.text('instruction')
+  if (instruction !== undefined) return { instruction }
+  if (!args.has('query')) return { instruction: '' }
+  return embedder.info.architecture === 'qwen3'
+    ? { instruction: defaultInstruction }
+    : { instruction: '', role: 'query' }
 }

@@ -6,7 +6,10 @@ const lineWidth = 96
 
 export const sharedOptions: Options = {
   json: { help: 'print the result as JSON' },
-  quiet: { short: 'q', help: 'no progress and no remarks on stderr' },
+  quiet: {
+    short: 'q',
+    help: 'no progress and no remarks on stderr, but which model was taken where none was named',
+  },
   version: { short: 'V', help: 'show the version' },
   help: { short: 'h', help: 'show this' },
 }
@@ -27,6 +30,7 @@ export function overview(commands: readonly Command[]): string {
     `\n${paint('bold', 'Everywhere')}\n`,
     optionLines(sharedOptions),
     '\nqwen3-embed COMMAND --help shows the options and examples of a command.\n',
+    'QWEN3_EMBED_MODEL, or {"model": …} in ~/.config/qwen3-embed/config.json, is the model of every command.\n',
     'Results go to stdout, everything else to stderr; NO_COLOR=1 turns colours off, DEBUG=1 shows\n',
     'where an error comes from. Exit codes: 0 done, 1 the work failed, 2 the command line makes no\n',
     'sense, 130 interrupted.\n',

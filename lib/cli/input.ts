@@ -1,5 +1,5 @@
 // Texts, from wherever the command line says: arguments, a file, or stdin; one at a time, however many there are.
-import { createReadStream, statSync } from 'node:fs'
+import { createReadStream, fstatSync, statSync } from 'node:fs'
 import { extname } from 'node:path'
 import { addAbortSignal, type Readable } from 'node:stream'
 import type { Arguments, Options } from './arguments.ts'
@@ -52,6 +52,35 @@ export function openInput(
   return fromStream(stream, size, layout, file, field)
 }
 
+/** How long a socket is waited for: programs often leave a child's stdin open and never write to it. */
+const socketMs = 500
+
+/** Whether somebody pipes texts in: a shell's pipe or file always, another program's as soon as it writes. */
+export async function isPiped(): Promise<boolean> {
+  const { stdin } = process
+  if (stdin.isTTY) return false
+  try {
+    const facts = fstatSync(0)
+    if (facts.isFIFO() || facts.isFile()) return true
+    if (!facts.isSocket()) return false
+  } catch {
+    // Closed.
+    return false
+  }
+  return new Promise((resolve) => {
+    const settle = (is: boolean) => {
+      clearTimeout(timer)
+      stdin.off('readable', onReadable).off('end', onEnd)
+      if (!is) stdin.unref()
+      resolve(is)
+    }
+    const onReadable = () => settle(stdin.readableLength > 0)
+    const onEnd = () => settle(false)
+    const timer = setTimeout(settle, socketMs, false)
+    stdin.on('readable', onReadable).on('end', onEnd)
+  })
+}
+
 /** All of it, where the work needs all at once. */
 export async function readAll(input: Input): Promise<string[]> {
   const texts: string[] = []
@@ -92,11 +121,16 @@ function fromStream(
   name: string,
   field: string,
 ): Input {
-  const lines = new Lines(stream)
+  const lines = new Lines(stream, name)
   return {
-    texts: layout === 'lines' ? lines.each() : textsOf(lines, layout, name, field),
+    texts: layout === 'lines' ? filled(lines.each()) : textsOf(lines, layout, name, field),
     fraction: () => (size > 0 ? Math.min(1, lines.bytes / size) : undefined),
   }
+}
+
+/** A blank line is no text. */
+async function* filled(lines: AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const line of lines) if (line.trim() !== '') yield line
 }
 
 async function* textsOf(lines: Lines, layout: Layout, name: string, field: string) {
@@ -124,16 +158,18 @@ class Lines {
   /** Of the lines handed out, nearly. */
   bytes = 0
   readonly #stream: Readable
+  readonly #name: string
 
-  constructor(stream: Readable) {
+  constructor(stream: Readable, name: string) {
     this.#stream = stream
+    this.#name = name
   }
 
   async *each(): AsyncGenerator<string> {
-    const decoder = new TextDecoder()
+    const decoder = new TextDecoder('utf-8', { fatal: true })
     let rest = ''
     for await (const chunk of this.#stream as AsyncIterable<Buffer>) {
-      const text = decoder.decode(chunk, { stream: true })
+      const text = this.#decode(decoder, chunk)
       const before = this.bytes
       let from = 0
       for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', from)) {
@@ -146,8 +182,24 @@ class Lines {
       rest += text.slice(from)
       this.bytes = before + chunk.length
     }
-    rest += decoder.decode()
+    rest += this.#decode(decoder)
     if (rest !== '') yield withoutReturn(rest)
+  }
+
+  /** Vectors of a picture's bytes would look like any others. */
+  #decode(decoder: InstanceType<typeof TextDecoder>, chunk?: Buffer): string {
+    const isUtf16 = chunk?.[0] === 0xff && chunk[1] === 0xfe
+    if (isUtf16)
+      throw new Error(`${this.#name} is in UTF-16: convert it, as in iconv -f UTF-16 -t UTF-8`)
+    if (chunk?.includes(0)) throw new Error(`${this.#name} holds binary data, not text`)
+    try {
+      return decoder.decode(chunk, { stream: chunk !== undefined })
+    } catch (cause) {
+      throw new Error(
+        `${this.#name} is not text in UTF-8: convert it, as in iconv -f WINDOWS-1252 -t UTF-8`,
+        { cause },
+      )
+    }
   }
 }
 

@@ -5,7 +5,7 @@ import { estimateMemory, type MemoryEstimate } from './memory.ts'
 import { Misuse } from './misuse.ts'
 import { bytes, count, parameters } from './numbers.ts'
 import { print, printJson } from './print.ts'
-import { columns, painter } from './terminal.ts'
+import { columns, painter, plain } from './terminal.ts'
 
 const heads = {
   none: 'none: it embeds',
@@ -59,7 +59,8 @@ function facts(info: FileInfo, memory: MemoryEstimate): string {
     ['fingerprint', info.fingerprint],
     ['name', info.name || '(none)'],
     ['architecture', info.architecture],
-    ['weights', `${parameters(info.parameters)} parameters, mostly ${info.quantisation}`],
+    ['family', info.family || '(not known; queries are embedded as they are)'],
+    ['weights', `${parameters(info.parameters)} parameters, mostly ${info.quantization}`],
     ...Object.entries(info.tensorTypes).map(([label, types]): [string, string] => [
       `  ${label}`,
       types.join(', ').toUpperCase(),
@@ -80,7 +81,7 @@ function facts(info: FileInfo, memory: MemoryEstimate): string {
         `${bytes(memory.activations)} of activations`,
     ],
   ]
-  return columns(rows.map(([name, value]) => [paint('dim', name), value]))
+  return columns(rows.map(([name, value]) => [paint('dim', plain(name)), plain(value)]))
 }
 
 function findings({ findings: list }: FileInfo): string {
@@ -89,7 +90,7 @@ function findings({ findings: list }: FileInfo): string {
   return list
     .map(({ fatal, what, remedy }) => {
       const label = fatal ? paint('red', 'fatal') : paint('yellow', 'note')
-      return `\n${label}  ${what}\n       ${remedy}\n`
+      return `\n${label}  ${plain(what)}\n       ${plain(remedy)}\n`
     })
     .join('')
 }

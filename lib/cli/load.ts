@@ -2,7 +2,7 @@
 import { Embedder, type LoadOptions, Reranker, type ResolvedModel, resolveModel } from '../index.ts'
 import type { Arguments, Options } from './arguments.ts'
 import { remark, type Session } from './command.ts'
-import { bytes } from './numbers.ts'
+import { defaultOf } from './defaults.ts'
 import { Progress } from './progress.ts'
 
 const gpus = ['cuda', 'vulkan', 'metal'] as const
@@ -12,7 +12,7 @@ export const loadOptions: Options = {
   model: {
     value: 'NAME',
     short: 'm',
-    help: 'a short name, owner/repository, path or https address (see `qwen3-embed list`)',
+    help: 'a short name (`qwen3-embed list --all`), owner/repository, path or https address; default: QWEN3_EMBED_MODEL',
   },
   threads: { value: 'N', help: 'threads of a pass; default: the physical cores' },
   gpu: { value: 'BACKEND', choices: gpus, help: 'compute there: cuda, vulkan or metal' },
@@ -20,25 +20,27 @@ export const loadOptions: Options = {
   engine: { value: 'NAME', choices: engines, help: 'auto, packed or generic; default: auto' },
 }
 
-/** The bundled model, which no one asked for by name, is announced whatever happens. */
+/**
+ * A model by its name, or by what stands for none (`defaults.ts`). The bundled model, which no one asked for by name, is
+ * announced whatever happens.
+ */
 export async function findModel(
-  name: string | undefined,
+  given: string | undefined,
   session: Session,
 ): Promise<ResolvedModel> {
+  const standing = given === undefined ? defaultOf('model') : undefined
+  const name = given ?? standing?.name
   const progress = new Progress('download', session)
   const found = await resolveModel(name ?? 'mini', {
     signal: session.signal,
-    onProgress: ({ file, received, total, bytesPerSecond }) => {
-      const speed = bytesPerSecond > 0 ? `  ${bytes(bytesPerSecond)}/s` : ''
-      progress.update(received / total, `${file}  ${bytes(received)} of ${bytes(total)}${speed}`)
-    },
+    onProgress: progress.follow,
   })
   progress.end()
   if (found.bundled) {
     const line = 'model: mini (bundled demonstration model, not a Qwen model)'
     remark(name === undefined ? { ...session, quiet: false } : session, line)
   } else {
-    remark(session, `model: ${found.name}`)
+    remark(session, `model: ${found.name}${standing ? ` (from ${standing.from})` : ''}`)
   }
   if (found.note) remark(session, `note: ${found.note}`)
   return found
@@ -77,10 +79,13 @@ export async function load<Model extends Embedder | Reranker>(
     const model = await kind.load(found.bundled ? 'mini' : found.paths[0]!, {
       ...readLoadOptions(args),
       signal: session.signal,
-      onProgress: (fraction) => progress.update(fraction, ''),
+      onProgress: progress.follow,
     })
     progress.end()
-    for (const { what, remedy } of model.info.findings) remark(session, `note: ${what}: ${remedy}`)
+    for (const { what, remedy, isWarning } of model.info.findings) {
+      // Said already, as a warning of the process.
+      if (!isWarning) remark(session, `note: ${what}: ${remedy}`)
+    }
     return model
   } finally {
     progress.end()

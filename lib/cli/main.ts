@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-import { createRequire } from 'node:module'
 import { Qwen3Error } from '../index.ts'
-import { inShellWords } from './api-words.ts'
+import { nearest } from '../nearest.ts'
+import { version } from '../root.ts'
 import { Arguments } from './arguments.ts'
+import { completionFor } from './completion.ts'
 import { bench } from './bench.ts'
 import type { Command } from './command.ts'
 import { embed } from './embed.ts'
@@ -12,10 +13,13 @@ import { inspect } from './inspect.ts'
 import { Interrupted, interruptible } from './interrupt.ts'
 import { list } from './list.ts'
 import { mcp } from './mcp.ts'
-import { Misuse, nearest } from './misuse.ts'
+import { Misuse } from './misuse.ts'
 import { leaveWithReader, print } from './print.ts'
 import { pull } from './pull.ts'
+import { inShellWords } from './remedies.ts'
 import { rerank } from './rerank.ts'
+import { rm } from './rm.ts'
+import { plain } from './terminal.ts'
 import { search } from './search.ts'
 import { serve } from './serve.ts'
 import { verify } from './verify.ts'
@@ -26,12 +30,14 @@ const commands: readonly Command[] = [
   rerank,
   pull,
   list,
+  rm,
   inspect,
   verify,
   bench,
   evaluation,
   serve,
   mcp,
+  completionFor(() => commands),
 ]
 
 leaveWithReader()
@@ -48,12 +54,12 @@ async function run([name, ...rest]: string[]): Promise<number> {
     process.stderr.write(overview(commands))
     return 2
   }
-  if (name === '--version' || name === '-V') return said(`${version()}\n`)
+  if (name === '--version' || name === '-V') return said(`${version}\n`)
   if (name === '--help' || name === '-h') return said(overview(commands))
   if (name === 'help') return said(rest[0] ? helpFor(find(rest).command) : overview(commands))
   const { command, given } = find([name, ...rest])
   const args = new Arguments(given, { ...command.options, ...sharedOptions })
-  if (args.has('version')) return said(`${version()}\n`)
+  if (args.has('version')) return said(`${version}\n`)
   if (args.has('help')) return said(helpFor(command))
   return (await command.run(args, { signal, quiet: args.has('quiet') })) ? 0 : 1
 }
@@ -97,21 +103,15 @@ function report(error: unknown): number {
     process.stderr.write('qwen3-embed: interrupted\n')
     return reason.exitCode
   }
-  const { message, code } = error as NodeJS.ErrnoException
-  const shownCode = error instanceof Qwen3Error ? ` (${code})` : ''
-  process.stderr.write(`qwen3-embed: ${inShellWords(message ?? `${error}`)}${shownCode}\n`)
+  const shownCode = error instanceof Qwen3Error ? ` (${error.code})` : ''
+  process.stderr.write(`qwen3-embed: ${plain(inShellWords(error, words[0]))}${shownCode}\n`)
   if (process.env.DEBUG) process.stderr.write(`${(error as Error).stack}\n`)
-  // The API rejects a number out of range before any work starts.
-  const isMisuse = error instanceof Misuse || error instanceof RangeError
+  // The API refuses options that make no sense before any work starts.
+  const isMisuse = error instanceof Misuse || (error instanceof Error && 'option' in error)
   if (!isMisuse) return 1
   const known = commands.find(({ name }) => name === words[0])
   const member = known?.members?.find(({ name }) => name === `${words[0]} ${words[1]}`)
   const name = (member ?? known)?.name
   process.stderr.write(`Try: qwen3-embed ${name ? `${name} ` : ''}--help\n`)
   return 2
-}
-
-function version(): string {
-  const require = createRequire(import.meta.url)
-  return (require('../../package.json') as { version: string }).version
 }

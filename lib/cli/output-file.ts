@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename, stat } from 'node:fs/promises'
+import { access, constants, type FileHandle, open, rename, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { EmbeddedText } from '../index.ts'
 import {
@@ -178,4 +178,25 @@ async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r').catch(() => undefined)
   await folder?.sync().catch(() => {})
   await folder?.close()
+}
+
+/** Throws where a file cannot be written there, in words that say why. */
+export async function tryOutput(path: string | undefined): Promise<void> {
+  if (path === undefined) return
+  const facts = await stat(path).catch(() => undefined)
+  if (facts && !facts.isFile()) {
+    throw new Misuse(`--output takes a file, which ${path} is not; leave it out for stdout`)
+  }
+  const folder = dirname(path)
+  await access(folder, constants.W_OK | constants.X_OK).catch((error: NodeJS.ErrnoException) => {
+    const why: Record<string, string> = {
+      ENOENT: `There is no folder ${folder} for --output: make it first`,
+      ENOTDIR: `${folder} is no folder, and --output is to be in it`,
+      EACCES: `This user may not write to ${folder}, where --output is to be`,
+      EROFS: `${folder}, where --output is to be, is on a disk that cannot be written to`,
+    }
+    throw new Misuse(why[error.code ?? ''] ?? `--output ${path}: ${error.message}`, {
+      cause: error,
+    })
+  })
 }

@@ -10,11 +10,21 @@ export function printJson(value: unknown): Promise<void> {
   return print(`${JSON.stringify(value, null, 2)}\n`)
 }
 
-/** A reader that went away (`| head`) has what it wanted: no error. */
+let isService = false
+
+/** A reader that went away (`| head`) has what it wanted: no error. A service goes on without one. */
 export function leaveWithReader(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (isService) return
     if (error.code === 'EPIPE') process.exit(0)
     process.stderr.write(`qwen3-embed: could not write the results: ${error.message}\n`)
     process.exit(1)
   })
+  // Whoever no longer reads remarks still wants the results.
+  process.stderr.on('error', () => {})
+}
+
+/** From now on nothing that is written is worth dying for. */
+export function becomeService(): void {
+  isService = true
 }

@@ -1,4 +1,5 @@
-import { clock } from './numbers.ts'
+import type { Progress as Event } from '../index.ts'
+import { bytes, clock, count } from './numbers.ts'
 import { bar, type Screen } from './terminal.ts'
 
 const drawEveryMs = 100
@@ -33,6 +34,33 @@ export class Progress {
     this.#now = now
     this.#startedAt = now()
     this.#nextAt = this.#startedAt + (screen.isTTY ? firstDrawMs : firstLineMs)
+  }
+
+  /** For `onProgress` of any call. */
+  readonly follow = (event: Event): void => {
+    const { done, total, unit, file, rate, retry } = event
+    if (retry) {
+      const { reason, attempt, attempts, seconds } = retry
+      this.say(
+        `${this.#label}: attempt ${attempt} of ${attempts} failed: ${reason}; again in ${seconds.toFixed(1)} s`,
+      )
+      return
+    }
+    const amount = unit === 'bytes' ? bytes : count
+    const of = total > 0 ? ` of ${amount(total)}` : ''
+    const many = unit === 'bytes' ? '' : ` ${unit}`
+    const speed = unit === 'bytes' && rate > 0 ? `  ${bytes(Math.round(rate))}/s` : ''
+    const detail = unit === 'steps' ? '' : `${amount(done)}${of}${many}${speed}`
+    const named = unit === 'bytes' && file ? `${file}  ` : ''
+    this.update(total > 0 ? done / total : undefined, `${named}${detail}`)
+  }
+
+  /** A line that stays. */
+  say(sentence: string): void {
+    if (this.#quiet) return
+    if (this.#drawn) this.#screen.write('\r\x1b[2K')
+    this.#drawn = false
+    this.#screen.write(`${sentence}\n`)
   }
 
   get seconds(): number {

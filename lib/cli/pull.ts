@@ -15,7 +15,7 @@ export const pull: Command = {
       'HF_ENDPOINT names a mirror, HF_TOKEN opens private repositories. A broken download goes on where it stopped; ' +
       'nothing is used before its hash is right. Prints the path of the GGUF.',
     'Names: qwen3-embedding-0.6b, -4b, -8b and qwen3-reranker-0.6b, -4b, -8b, each with :Q4_K_M or another ' +
-      'quantisation (Q8_0 otherwise); owner/repository[:quantisation]; hf:owner/repository/file.gguf[@revision]; ' +
+      'quantization (Q8_0 otherwise); owner/repository[:quantization]; hf:owner/repository/file.gguf[@revision]; ' +
       'an https address of a GGUF.',
   ],
   options: {
@@ -24,10 +24,10 @@ export const pull: Command = {
   },
   examples: [
     ['qwen3-embed pull qwen3-embedding-0.6b', '639 MB, Q8_0'],
-    ['qwen3-embed pull qwen3-embedding-4b:Q4_K_M', 'another quantisation'],
+    ['qwen3-embed pull qwen3-embedding-4b:Q4_K_M', 'another quantization'],
     [
       'qwen3-embed pull hf:Qwen/Qwen3-Embedding-8B-GGUF/Qwen3-Embedding-8B-Q6_K.gguf',
-      'a very file',
+      'this very file',
     ],
   ],
 
@@ -42,12 +42,10 @@ export const pull: Command = {
         signal: session.signal,
         endpoint: args.text('endpoint'),
         cacheDir: args.text('cache-dir'),
-        onProgress: ({ file, received, total, bytesPerSecond }) => {
-          if (received < total) isFetching = true
-          kept = received
-          const speed = bytesPerSecond > 0 ? `  ${bytes(bytesPerSecond)}/s` : ''
-          const amount = `${bytes(received)} of ${bytes(total)}`
-          progress.update(received / total, `${file}  ${amount}${speed}`)
+        onProgress: (event) => {
+          if (event.done < event.total) isFetching = true
+          kept = event.done
+          progress.follow(event)
         },
       })
       progress.end()

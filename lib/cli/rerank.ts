@@ -1,10 +1,10 @@
 import { type RankedDocument, Reranker, type TopOptions } from '../index.ts'
 import type { Arguments } from './arguments.ts'
 import type { Command, Session } from './command.ts'
+import { defaultOf } from './defaults.ts'
 import { inputOptions, openInput, readAll } from './input.ts'
 import { findModel, load, loadOptions } from './load.ts'
 import { Misuse } from './misuse.ts'
-import { count } from './numbers.ts'
 import { print, printJson } from './print.ts'
 import { Progress } from './progress.ts'
 import { columns, oneLine } from './terminal.ts'
@@ -59,12 +59,13 @@ export const rerank: Command = {
 
   async run(args, session) {
     const query = args.text('query')
-    const model = args.text('model')
+    const standing = args.text('model') === undefined ? defaultOf('reranker') : undefined
+    const model = args.text('model') ?? standing?.name
     const format = formatOf(args)
     if (query === undefined) throw new Misuse('Expected --query TEXT: what to rank by')
     if (model === undefined) {
       throw new Misuse(
-        'Expected --model with a reranker, such as --model qwen3-reranker-0.6b (639 MB, fetched once); the ' +
+        'Expected --model with a reranker, such as --model qwen3-reranker-0.6b (639 MB, fetched once), or QWEN3_EMBED_RERANKER; the ' +
           'bundled model only embeds',
       )
     }
@@ -94,8 +95,7 @@ async function rank(
     return await reranker.rank(query, documents, {
       ...options,
       signal: session.signal,
-      onProgress: (done, total) =>
-        progress.update(done / total, `${count(done)} of ${count(total)} documents`),
+      onProgress: progress.follow,
     })
   } finally {
     progress.end()
@@ -132,7 +132,7 @@ function readOptions(args: Arguments): TopOptions {
   return {
     truncate: args.text('truncate') === 'end' ? 'end' : 'error',
     output: args.has('logit') ? 'logit' : 'probability',
-    ...(topN === undefined ? {} : { topN }),
-    ...(instruction === undefined ? {} : { instruction }),
+    topN,
+    instruction,
   }
 }

@@ -1,9 +1,10 @@
 // Embedded texts as bytes of an output format. Each row stands alone, so a file can be cut after any of them.
-import type { EmbeddedText } from '../index.ts'
-import { inShellWords } from './api-words.ts'
+import type { EmbeddedText, Qwen3Error } from '../index.ts'
 import { npyHeader } from './npy.ts'
+import { inShellWords } from './remedies.ts'
+import { plain } from './terminal.ts'
 
-export const formats = ['jsonl', 'json', 'npy'] as const
+export const formats = ['jsonl', 'json', 'npy', 'table'] as const
 export type FormatName = (typeof formats)[number]
 
 export interface Format {
@@ -22,13 +23,21 @@ export function formatOf(name: FormatName, width: number, perToken: boolean): Fo
       head: (rows) => npyHeader(rows, width),
       row: ({ vector, error }, index) => {
         // An array has no place for a reason, and a row of zeros would pass for a vector.
-        if (vector === null) throw failed(error, index)
+        if (error) throw failed(error, index)
         return new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength)
       },
       tail: () => nothing,
     }
   }
   const each = perToken ? width : 0
+  if (name === 'table') {
+    return {
+      head: () => nothing,
+      row: (embedded, index) =>
+        Buffer.from(`${index === 0 ? tableHead : ''}${tableRow(embedded, index, each)}`),
+      tail: () => nothing,
+    }
+  }
   if (name === 'jsonl') {
     return {
       head: () => nothing,
@@ -44,9 +53,26 @@ export function formatOf(name: FormatName, width: number, perToken: boolean): Fo
   }
 }
 
+/** Numbers that a row shows. */
+const shownNumbers = 6
+const tableHead = '    #  TOKENS  NUMBERS  THE FIRST OF THEM\n'
+
+function tableRow(embedded: EmbeddedText, index: number, each: number): string {
+  const place = `${index}`.padStart(5)
+  const tokens = `${embedded.tokens}`.padStart(6)
+  if (embedded.error) return `${place}  ${tokens}  ${plain(inShellWords(embedded.error))}\n`
+  const { vector, cut } = embedded
+  const size = each === 0 ? `${vector.length}` : `${vector.length / each}×${each}`
+  const numbers = Array.from(vector.subarray(0, shownNumbers), (value) =>
+    value.toFixed(4).padStart(7),
+  )
+  const lost = cut > 0 ? `  (${cut} tokens cut)` : ''
+  return `${place}  ${tokens}  ${size.padStart(7)}  ${numbers.join(' ')} …${lost}\n`
+}
+
 function json({ vector, tokens, cut, error }: EmbeddedText, index: number, each: number): string {
-  if (vector === null) {
-    const reason = { code: error?.code, message: reasonOf(error) }
+  if (error) {
+    const reason = { code: error.code, message: inShellWords(error) }
     return JSON.stringify({ index, tokens, error: reason })
   }
   const head = `{"index":${index},"tokens":${tokens}${cut > 0 ? `,"cut":${cut}` : ''}`
@@ -63,15 +89,10 @@ function array(vector: Float32Array): string {
   return `[${Array.from(vector, (value) => value.toPrecision(9)).join(',')}]`
 }
 
-function failed(error: EmbeddedText['error'], index: number): Error {
+function failed(error: Qwen3Error, index: number): Error {
   return new Error(
-    `Text ${index}: ${reasonOf(error)} Correct it and run the same command again to go on; jsonl and json record ` +
+    `Text ${index}: ${inShellWords(error)} Correct it and run the same command again to go on; jsonl and json record ` +
       'failures in place instead.',
     { cause: error },
   )
-}
-
-/** The error counts from the beginning of its batch, rows from the beginning of the input. */
-function reasonOf(error: EmbeddedText['error']): string | undefined {
-  return error ? inShellWords(error.message.replace(/^Text \d+: /, '')) : undefined
 }

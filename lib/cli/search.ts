@@ -1,9 +1,9 @@
-import { similarity } from '../index.ts'
+import { search as nearestOf } from '../index.ts'
 import type { Arguments } from './arguments.ts'
 import type { Command, Session } from './command.ts'
-import { inputOptions, openInput, readAll } from './input.ts'
+import { inputOptions, isPiped, openInput, readAll } from './input.ts'
 import { loadEmbedder, loadOptions } from './load.ts'
-import { count } from './numbers.ts'
+import { Misuse } from './misuse.ts'
 import { print, printJson } from './print.ts'
 import { Progress } from './progress.ts'
 import { questions, sentences } from './sentences.ts'
@@ -20,7 +20,12 @@ const barWidth = 20
 export const search: Command = {
   name: 'search',
   summary: 'find the texts nearest in meaning to a question',
-  usage: ['[QUERY] [OPTIONS]', 'QUERY [OPTIONS] TEXT…', 'QUERY [OPTIONS] --input FILE'],
+  usage: [
+    '[QUERY] [OPTIONS]',
+    'QUERY [OPTIONS] TEXT…',
+    'QUERY [OPTIONS] --input FILE',
+    'QUERY [OPTIONS] < LINES',
+  ],
   about: [
     'Without texts it looks through thirty sentences of its own; without a query it asks three. Scores are cosines: ' +
       'they rank within one search and one model, and say little across models.',
@@ -36,14 +41,20 @@ export const search: Command = {
   examples: [
     ['qwen3-embed search "how do I get my money back"', 'offline, a first look'],
     ['qwen3-embed search "late deliveries" --input tickets.txt --top 3', 'lines of a file'],
-    ['git log --format=%s | qwen3-embed search "fix memory leak" --input -', 'lines of a pipe'],
+    ['git log --format=%s | qwen3-embed search "fix memory leak"', 'lines of a pipe'],
   ],
 
   async run(args, session) {
     const [query, ...given] = args.positionals
     const top = args.integer('top', 1) ?? 5
-    const isOwn = given.length === 0 && args.text('input') === undefined
+    const isTold = given.length > 0 || args.text('input') !== undefined
+    const isOwn = !isTold && !(query !== undefined && (await isPiped()))
     const texts = isOwn ? sentences : await readAll(openInput(args, given, session))
+    if (texts.length === 0) {
+      throw new Misuse(
+        'There are no texts to look through: give some as arguments, with --input or by a pipe',
+      )
+    }
     const queries = query === undefined ? questions : [query]
     const found = await nearest(queries, texts, top, args, session)
     if (args.has('json')) {
@@ -74,25 +85,17 @@ async function nearest(
   const progress = new Progress('embed', session)
   try {
     const { signal } = session
-    const shared = { signal, ...(dimensions === undefined ? {} : { dimensions }) }
-    const asked = instruction === undefined ? shared : { ...shared, instruction }
     const [questionVectors, vectors] = await Promise.all([
-      embedder.embedQueries([...queries], asked),
-      embedder.embedDocuments([...texts], {
-        ...shared,
+      embedder.embedQueries(queries, { signal, dimensions, instruction }),
+      embedder.embedDocuments(texts, {
+        signal,
+        dimensions,
         truncate: 'end',
-        onProgress: (done, total) => progress.update(done / total, `${count(done)} texts`),
+        onProgress: progress.follow,
       }),
     ])
     return questionVectors.map((question) =>
-      vectors
-        .map((vector, index) => ({
-          index,
-          score: similarity(question, vector),
-          text: texts[index]!,
-        }))
-        .sort((a, b) => b.score - a.score)
-        .slice(0, top),
+      nearestOf(question, vectors, top).map((found) => ({ ...found, text: texts[found.index]! })),
     )
   } finally {
     progress.end()

@@ -1,4 +1,5 @@
 // What a stream can show: colours, widths, columns.
+import { stripVTControlCharacters } from 'node:util'
 
 /** The part of a stream that drawing needs; tests stand in for it. */
 export interface Screen {
@@ -64,10 +65,14 @@ export function wrap(text: string, width: number): string[] {
   return lines
 }
 
+/** A text of somebody else, without what would steer a terminal: escape sequences, and control characters but line ends. */
+export function plain(text: string): string {
+  return stripVTControlCharacters(text).replace(/[^\P{Cc}\n\t]|[\u202A-\u202E\u2066-\u2069]/gu, '')
+}
+
 /** One line of at most `width` columns, for texts of any length. */
 export function oneLine(text: string, width: number): string {
-  const flat = text
-    .slice(0, 4 * width)
+  const flat = plain(text.slice(0, 4 * width))
     .replace(/\s+/g, ' ')
     .trim()
   const shown = Array.from(flat)
@@ -75,6 +80,5 @@ export function oneLine(text: string, width: number): string {
 }
 
 function shownWidth(cell: string): number {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours take no room
-  return Array.from(cell.replace(/\x1b\[\d+m/g, '')).length
+  return Array.from(stripVTControlCharacters(cell)).length
 }

@@ -15,7 +15,7 @@ import { publishedFor } from '../verify/published.ts'
 import { type Command, remark, type Session } from './command.ts'
 import { findModel, load, loadOptions } from './load.ts'
 import { Misuse } from './misuse.ts'
-import { bytes, counted } from './numbers.ts'
+import { counted } from './numbers.ts'
 import { print, printJson } from './print.ts'
 import { Progress } from './progress.ts'
 import { columns, oneLine, painter } from './terminal.ts'
@@ -69,14 +69,14 @@ export const verify: Command = {
     const passed =
       results.every((one) => one.passed) && files.every((one) => one.isIntact !== false)
     if (args.has('json')) {
-      const { engine, device, kernels, quantisation } = model.info
+      const { engine, device, kernels, quantization } = model.info
       const who = {
         model: found.name,
         goldens: goldens.model,
         engine,
         device,
         kernels,
-        quantisation,
+        quantization,
       }
       await printJson({ ...who, passed, files, results })
     } else {
@@ -90,8 +90,7 @@ async function hashed(found: ResolvedModel, session: Session): Promise<VerifiedF
   const progress = new Progress('hash', session)
   const files = await verifyFiles(found.paths, {
     signal: session.signal,
-    onProgress: ({ file, received, total }) =>
-      progress.update(received / total, `${file}  ${bytes(received)} of ${bytes(total)}`),
+    onProgress: progress.follow,
   }).finally(() => progress.end())
   for (const { path, published } of files) {
     if (published) remark(session, `${path} is the published ${published}`)
@@ -101,7 +100,7 @@ async function hashed(found: ResolvedModel, session: Session): Promise<VerifiedF
 
 function report(
   goldens: Goldens,
-  { engine, device, kernels, quantisation }: ModelInfo,
+  { engine, device, kernels, quantization }: ModelInfo,
   files: readonly VerifiedFile[],
   results: readonly Comparison[],
 ): string {
@@ -138,8 +137,8 @@ function report(
   const where = `${engine} engine, ${kernels} kernels, ${device}`
   const verdict =
     wrong === 0 && !damaged
-      ? `This machine (${where}) reproduces ${goldens.model} in ${quantisation}: ${counted(results.length, 'value')}.`
-      : `This machine (${where}) does NOT reproduce ${goldens.model} in ${quantisation}: ${wrong} of ` +
+      ? `This machine (${where}) reproduces ${goldens.model} in ${quantization}: ${counted(results.length, 'value')}.`
+      : `This machine (${where}) does NOT reproduce ${goldens.model} in ${quantization}: ${wrong} of ` +
         `${counted(results.length, 'value')} off${damaged ? ', and the file is damaged' : ''}.`
   return `${columns(rows, [2, 3, 4, 5])}\n${paint(wrong || damaged ? 'red' : 'green', verdict)}\n`
 }

@@ -7,19 +7,19 @@ import type { Given } from './model.ts'
 export type SpecificationVersion = 'v3' | 'v4'
 
 export interface Qwen3Settings<V extends SpecificationVersion = 'v3'> {
-  load?: LoadOptions
+  load?: LoadOptions | undefined
   /** @default 'v3' */
-  specificationVersion?: V
+  specificationVersion?: V | undefined
 }
 
 /** Of a model, or of one call as `providerOptions: { qwen3: { … } }`. */
 export type Qwen3EmbeddingOptions = {
   /** Only a query goes with its instruction. @default 'query' where an instruction is given, else 'document' */
-  inputType?: 'query' | 'document'
+  inputType?: 'query' | 'document' | undefined
   /** What queries are for. @default Qwen's web search sentence */
-  instruction?: string
-  dimensions?: number
-  truncate?: Truncate
+  instruction?: string | undefined
+  dimensions?: number | undefined
+  truncate?: Truncate | undefined
 }
 
 export type Qwen3RerankingOptions = { instruction?: string; truncate?: Truncate }

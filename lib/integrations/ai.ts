@@ -1,4 +1,5 @@
-import { defaultInstruction, Embedder, Reranker } from '../index.ts'
+import { Embedder, Reranker } from '../index.ts'
+import { refuseUnknown } from '../errors.ts'
 import type {
   EmbedCall,
   Embedded,
@@ -54,15 +55,15 @@ async function embed(
   { values, dimensions, abortSignal, providerOptions }: EmbedCall,
   defaults: Qwen3EmbeddingOptions,
 ): Promise<Embedded> {
-  const asked = dimensions === undefined ? defaults : { ...defaults, dimensions }
+  const asked = { ...defaults, dimensions: dimensions ?? defaults.dimensions }
   const { inputType, instruction, ...options } = merge(asked, providerOptions, embedNames)
   const isQuery = (inputType ?? (instruction === undefined ? 'document' : 'query')) === 'query'
-  const isQwen3 = model.info.architecture === 'qwen3'
   const texts = await model.embedEach(values, {
     ...options,
-    instruction: isQuery ? (instruction ?? (isQwen3 ? defaultInstruction : '')) : '',
+    role: isQuery ? 'query' : 'document',
+    instruction: isQuery ? instruction : undefined,
     priority: isQuery ? 'interactive' : 'bulk',
-    ...(abortSignal ? { signal: abortSignal } : {}),
+    signal: abortSignal,
   })
   return {
     embeddings: whole(texts, ({ vector }) => vector && Array.from(vector)),
@@ -81,7 +82,7 @@ async function rerank(
     texts.map((text): [string, string] => [query, text]),
     {
       ...merge(defaults, providerOptions, rerankNames),
-      ...(abortSignal ? { signal: abortSignal } : {}),
+      signal: abortSignal,
     },
   )
   const ranking = whole(pairs, ({ score }) => score)
@@ -124,12 +125,7 @@ function merge<T extends object>(
   names: string[],
 ) {
   const own = (given?.qwen3 ?? {}) as T
-  for (const name of Object.keys(own)) {
-    if (names.includes(name)) continue
-    throw new TypeError(
-      `Unknown option providerOptions.qwen3.${name}. Known here: ${names.join(', ')}.`,
-    )
-  }
+  refuseUnknown(own, names, 'option of providerOptions.qwen3')
   return { ...defaults, ...own }
 }
 

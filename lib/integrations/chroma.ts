@@ -7,9 +7,9 @@ export interface Qwen3EmbeddingConfig
   extends Pick<EmbedOptions, 'instruction' | 'dimensions' | 'truncate'> {
   /** A name or path. */
   model: string
-  load?: Pick<LoadOptions, 'threads' | 'gpu' | 'maxTokens'>
+  load?: Pick<LoadOptions, 'threads' | 'gpu' | 'maxTokens'> | undefined
   /** The file that must be behind the name; {@link Qwen3EmbeddingFunction.load} fills it in. */
-  fingerprint?: string
+  fingerprint?: string | undefined
 }
 
 /** Queries go with their instruction, documents as they are. */

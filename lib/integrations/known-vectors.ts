@@ -6,7 +6,11 @@ const most = 50_000
 export class KnownVectors {
   readonly #vectors = new Map<string, Float32Array>()
 
-  async of(embedder: Embedder, texts: string[], options: CallOptions): Promise<Float32Array[]> {
+  async of(
+    embedder: Embedder,
+    texts: readonly string[],
+    options: CallOptions,
+  ): Promise<Float32Array[]> {
     const fresh = [...new Set(texts.filter((text) => !this.#vectors.has(text)))]
     const vectors = await embedder.embedDocuments(fresh, options)
     // A view would keep the buffer of the whole call alive.

@@ -10,9 +10,9 @@ const arrow: typeof import('apache-arrow') = createRequire(require.resolve('@lan
 )
 
 export interface Qwen3RerankerOptions extends Pick<RankOptions, 'instruction' | 'truncate'> {
-  load?: LoadOptions
+  load?: LoadOptions | undefined
   /** Where the text is. @default 'text' */
-  column?: string
+  column?: string | undefined
 }
 
 /** For `query().fullTextSearch(…).nearestTo(…).rerank(…)`: both halves in one order, by P(yes). */

@@ -10,9 +10,9 @@ export interface Qwen3FunctionOptions
     Pick<EmbedOptions, 'instruction' | 'dimensions' | 'truncate'> {
   /** A name or path; `$var:NAME` is looked up in the registry's variables. */
   model: string
-  load?: Pick<LoadOptions, 'threads' | 'gpu' | 'maxTokens'>
+  load?: Pick<LoadOptions, 'threads' | 'gpu' | 'maxTokens'> | undefined
   /** Written by this function: the file that made the vectors. */
-  fingerprint?: string
+  fingerprint?: string | undefined
 }
 
 /** `getRegistry().get('qwen3').create({ model })`: queries with their instruction, rows as they are. */

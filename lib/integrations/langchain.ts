@@ -14,7 +14,7 @@ export interface Qwen3EmbeddingsFields
   extends Pick<EmbedOptions, 'instruction' | 'dimensions' | 'truncate'> {
   /** A name or path, loaded at first use; or a model of yours. */
   model: Given<Embedder>
-  load?: LoadOptions
+  load?: LoadOptions | undefined
 }
 
 /** Queries go with their instruction, documents as they are, many documents in one call. */
@@ -51,14 +51,14 @@ export class Qwen3Embeddings extends Embeddings {
 
 export interface Qwen3RerankFields extends Pick<RankOptions, 'instruction' | 'truncate'> {
   model: Given<Reranker>
-  load?: LoadOptions
+  load?: LoadOptions | undefined
   /** Documents kept. @default 3, as other rerankers of LangChain */
-  topN?: number
+  topN?: number | undefined
 }
 
 export interface RerankCall {
-  topN?: number
-  signal?: AbortSignal
+  topN?: number | undefined
+  signal?: AbortSignal | undefined
 }
 
 /** Keeps the documents that answer the query best, best first, with `metadata.relevanceScore` (P(yes), 0..1). */

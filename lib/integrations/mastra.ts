@@ -6,7 +6,7 @@ import { type Given, LazyModel } from './model.ts'
 export { createQwen3, qwen3 } from './ai.ts'
 
 export interface Qwen3ScorerOptions extends Pick<RankOptions, 'instruction' | 'truncate'> {
-  load?: LoadOptions
+  load?: LoadOptions | undefined
 }
 
 /** For `rerankWithScorer({ results, query, scorer })` of `@mastra/rag`. */

@@ -1,19 +1,19 @@
-import { createRequire } from 'node:module'
 import { fromJsonSchema, McpServer, type ServerContext } from '@modelcontextprotocol/server'
 import { type StdioServerHandle, serveStdio } from '@modelcontextprotocol/server/stdio'
-import { type Embedder, type LoadOptions, Reranker, similarity } from '../index.ts'
+import { type Embedder, type LoadOptions, type OnProgress, Reranker, search } from '../index.ts'
+import { version } from '../root.ts'
 import { KnownVectors } from './known-vectors.ts'
 import { type Given, LazyModels, sharedEmbedders } from './model.ts'
 import { passagesOf } from './passages.ts'
 
 export interface McpOptions {
   /** @default 'mini' */
-  embedder?: Given<Embedder>
+  embedder?: Given<Embedder> | undefined
   /** Without one there is no tool to rerank. */
-  reranker?: Given<Reranker>
+  reranker?: Given<Reranker> | undefined
   /** The folder whose files may be read. Without one only texts can be searched. */
-  root?: string
-  load?: LoadOptions
+  root?: string | undefined
+  load?: LoadOptions | undefined
 }
 
 const sharedRerankers = new LazyModels<Reranker>(Reranker)
@@ -22,14 +22,20 @@ const sharedRerankers = new LazyModels<Reranker>(Reranker)
 export function serveMcp(options: McpOptions = {}): StdioServerHandle {
   const { embedder = 'mini', reranker, load } = options
   // Begun now, so that the first call need not wait. A failure is told to whoever calls.
-  sharedEmbedders.of(embedder, load).get().catch(ignore)
-  if (reranker) sharedRerankers.of(reranker, load).get().catch(ignore)
+  sharedEmbedders
+    .of(embedder, load)
+    .get()
+    .catch(() => {})
+  if (reranker)
+    sharedRerankers
+      .of(reranker, load)
+      .get()
+      .catch(() => {})
   return serveStdio(() => createMcpServer(options))
 }
 
 /** The server alone, for a transport of yours. */
 export function createMcpServer(options: McpOptions = {}): McpServer {
-  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
   const server = new McpServer({ name: 'qwen3-embed', version })
   registerSearch(server, options)
   if (options.reranker) registerRerank(server, options.reranker, options.load)
@@ -38,10 +44,10 @@ export function createMcpServer(options: McpOptions = {}): McpServer {
 
 interface SearchCall {
   query: string
-  texts?: string[]
-  files?: string[]
-  top?: number
-  instruction?: string
+  texts?: string[] | undefined
+  files?: string[] | undefined
+  top?: number | undefined
+  instruction?: string | undefined
 }
 
 function registerSearch(server: McpServer, { embedder = 'mini', root, load }: McpOptions): void {
@@ -64,21 +70,23 @@ function registerSearch(server: McpServer, { embedder = 'mini', root, load }: Mc
       annotations,
     },
     async ({ query, texts = [], files = [], top = 5, instruction }, context) => {
-      const found = root ? await passagesOf(root, files) : []
-      const passages = [...texts.map((text, index) => ({ text, index })), ...found]
-      if (passages.length === 0) throw new Error('Expected texts or files to look in')
+      const { signal } = context.mcpReq
       const model = await sharedEmbedders.of(embedder, load).get()
-      const bodies = passages.map(({ text }) => text)
-      const control = { signal: context.mcpReq.signal, truncate: 'end' as const }
+      const found = root ? await passagesOf(root, files, model, signal) : []
+      const passages = [...texts.map((text, index) => ({ text, index, input: text })), ...found]
+      if (passages.length === 0) throw new Error('Expected texts or files to look in')
+      const inputs = passages.map(({ input }) => input)
+      const control = { signal, truncate: 'end' as const }
       const [question, vectors] = await Promise.all([
-        model.embedQuery(query, instruction === undefined ? control : { ...control, instruction }),
-        known.of(model, bodies, { ...control, onProgress: report(context) }),
+        model.embedQuery(query, { ...control, instruction }),
+        known.of(model, inputs, { ...control, onProgress: report(context) }),
       ])
-      const scored = passages.map((one, i) => ({
-        score: similarity(question, vectors[i]!),
-        ...one,
-      }))
-      return answer(scored.sort((a, b) => b.score - a.score).slice(0, top))
+      return answer(
+        search(question, vectors, top).map(({ index, score }) => {
+          const { input: _, ...passage } = passages[index]!
+          return { score, ...passage }
+        }),
+      )
     },
   )
 }
@@ -86,8 +94,8 @@ function registerSearch(server: McpServer, { embedder = 'mini', root, load }: Mc
 interface RerankCall {
   query: string
   documents: string[]
-  top?: number
-  instruction?: string
+  top?: number | undefined
+  instruction?: string | undefined
 }
 
 function registerRerank(server: McpServer, given: Given<Reranker>, load?: LoadOptions): void {
@@ -108,8 +116,8 @@ function registerRerank(server: McpServer, given: Given<Reranker>, load?: LoadOp
     },
     async ({ query, documents, top = documents.length, ...rest }, context) => {
       const model = await sharedRerankers.of(given, load).get()
-      const control = { signal: context.mcpReq.signal, truncate: 'end' as const }
-      const options = { ...rest, ...control, onProgress: report(context) }
+      const { signal } = context.mcpReq
+      const options = { ...rest, signal, truncate: 'end' as const, onProgress: report(context) }
       const ranked = (await model.rank(query, documents, options)).slice(0, top)
       return answer(ranked.map((one) => ({ ...one, text: documents[one.index]! })))
     },
@@ -117,16 +125,14 @@ function registerRerank(server: McpServer, given: Given<Reranker>, load?: LoadOp
 }
 
 /** Clients wait longer for a call that says it is getting on. */
-function report({ mcpReq }: ServerContext): (done: number, total: number) => void {
+function report({ mcpReq }: ServerContext): OnProgress {
   const progressToken = mcpReq._meta?.progressToken
-  if (progressToken === undefined) return ignore
-  return (progress, total) => {
+  if (progressToken === undefined) return () => {}
+  return ({ done: progress, total }) => {
     const params = { progressToken, progress, total }
-    mcpReq.notify({ method: 'notifications/progress', params }).catch(ignore)
+    mcpReq.notify({ method: 'notifications/progress', params }).catch(() => {})
   }
 }
-
-function ignore(): void {}
 
 function answer(results: object[]) {
   const content = [{ type: 'text' as const, text: JSON.stringify(results, null, 1) }]

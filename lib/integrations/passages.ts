@@ -1,16 +1,18 @@
 // Text files as passages of a size that an embedding model tells apart.
 import { readdir, readFile, realpath, stat } from 'node:fs/promises'
-import { join, relative, resolve, sep } from 'node:path'
+import { extname, join, relative, resolve, sep } from 'node:path'
+import { chunk, type TokenCounter } from '../index.ts'
 
 export interface Passage {
   text: string
+  /** What to embed: the headings above it, and the text. */
+  input: string
   /** Relative to the root. */
   file: string
   /** Where it starts, from 1. */
   line: number
 }
 
-const longest = 1_200
 const largestFile = 4 << 20
 const most = 20_000
 
@@ -19,7 +21,12 @@ const most = 20_000
  *
  * @throws Error for what lies outside the root, or is no text.
  */
-export async function passagesOf(root: string, names: readonly string[]): Promise<Passage[]> {
+export async function passagesOf(
+  root: string,
+  names: readonly string[],
+  counter: TokenCounter,
+  signal?: AbortSignal,
+): Promise<Passage[]> {
   const base = await realpath(root)
   const files = new Set<string>()
   for (const name of names) {
@@ -29,7 +36,9 @@ export async function passagesOf(root: string, names: readonly string[]): Promis
   for (const file of files) {
     const text = await textOf(join(base, file))
     if (text === undefined && names.includes(file)) throw new Error(`${file} is no text file`)
-    for (const passage of split(text ?? '')) passages.push({ ...passage, file })
+    const format = /^\.(?:md|mdx|markdown)$/i.test(extname(file)) ? 'markdown' : 'text'
+    const chunks = await chunk(text ?? '', counter, { format, title: file, signal })
+    for (const { text, input, line } of chunks) passages.push({ text, input, file, line })
     if (passages.length > most) {
       throw new Error(`That is more than ${most} passages: name fewer files, or smaller folders`)
     }
@@ -62,28 +71,4 @@ async function textOf(path: string): Promise<string | undefined> {
   } catch {
     return undefined
   }
-}
-
-/** Paragraphs, as many together as fit. A paragraph that is too long alone is cut between lines. */
-function split(text: string): Omit<Passage, 'file'>[] {
-  const passages: Omit<Passage, 'file'>[] = []
-  let open: string[] = []
-  let size = 0
-  const close = (next: number) => {
-    const text = open.join('\n').trim()
-    const blank = open.findIndex((line) => line.trim() !== '')
-    if (text) passages.push({ text, line: next - open.length + Math.max(0, blank) + 1 })
-    open = []
-    size = 0
-  }
-  const lines = text.split(/\r?\n/)
-  for (const [i, line] of lines.entries()) {
-    const isFull = size + line.length > longest
-    const endsParagraph = line.trim() === '' && size > longest / 2
-    if (isFull || endsParagraph) close(i)
-    open.push(line)
-    size += line.length + 1
-  }
-  close(lines.length)
-  return passages
 }

@@ -12,11 +12,11 @@ export interface Source {
   readonly repo: string
   /** A commit where we know the bytes behind it, otherwise a branch. */
   readonly revision: string
-  /** Keyed by quantisation in upper case. Others are looked up in the repository. */
+  /** Keyed by quantization in upper case. Others are looked up in the repository. */
   readonly files: Readonly<Record<string, KnownFile>>
 }
 
-/** The quantisation a name means when it names none. */
+/** The quantization a name means when it names none. */
 export const defaultQuant = 'Q8_0'
 
 /** The model that travels inside the package, relative to the package's folder. */
@@ -123,7 +123,7 @@ const sources: Readonly<Record<string, readonly [Source, ...Source[]]>> = {
 /** Every short name, the bundled one included. */
 export const aliases: readonly string[] = [bundled.name, ...Object.keys(sources)]
 
-/** Where an alias's quantisation comes from: the first source that knows the file, else the last. */
+/** Where an alias's quantization comes from: the first source that knows the file, else the last. */
 export function sourceOf(alias: string, quant: string): Source {
   const from = sources[alias]!
   return from.find((source) => source.files[quant] !== undefined) ?? from.at(-1)!
@@ -139,6 +139,50 @@ export function identify(sha256: string): { name: string; revision: string } | u
     }
   }
   return undefined
+}
+
+/** A file that can be fetched by a short name. */
+export interface KnownModel {
+  /** What `resolveModel` takes. */
+  readonly name: string
+  readonly kind: 'embedding' | 'reranking'
+  /** Such as `Q8_0`; the one that a name without any means comes first. */
+  readonly quant: string
+  /** Of the file; undefined where it is known at the hub only. */
+  readonly bytes: number | undefined
+  readonly repo: string | undefined
+  readonly license: string
+  readonly bundled: boolean
+}
+
+/** Every model that has a short name, and in which quantizations its bytes are known. */
+export function knownModels(): KnownModel[] {
+  const mini = {
+    name: bundled.name,
+    kind: 'embedding',
+    quant: bundled.quant,
+    bytes: undefined,
+    repo: undefined,
+    license: 'MIT',
+    bundled: true,
+  } as const
+  const others = Object.entries(sources).flatMap(([alias, from]) => {
+    const kind = alias.includes('rerank') ? 'reranking' : 'embedding'
+    const shared = { kind, license: 'Apache-2.0', bundled: false } as const
+    const files = from.flatMap(({ repo, files }) =>
+      Object.entries(files).map(([quant, { size }]) => ({
+        name: quant === defaultQuant ? alias : `${alias}:${quant}`,
+        quant,
+        bytes: size as number | undefined,
+        repo,
+        ...shared,
+      })),
+    )
+    if (files.length > 0) return files
+    const repo = from[0].repo
+    return [{ name: alias, quant: defaultQuant, bytes: undefined, repo, ...shared }]
+  })
+  return [mini, ...others]
 }
 
 const headless = /^(?:DevQuasar|mradermacher|Mungert|QuantFactory|dean2155|greenwich157)\//i
@@ -166,9 +210,8 @@ export function refuseWithoutGguf(repo: string): void {
   const alias = `qwen3-${kind!.toLowerCase()}-${size!.toLowerCase()}`
   throw new Qwen3Error(
     'ERR_MODEL_NOT_FOUND',
-    isEmbedding
-      ? `${repo} holds no GGUF file; use ${alias}, which is ${sourceOf(alias, defaultQuant).repo}`
-      : `Qwen publishes no GGUF of its rerankers; use ${alias}, which is ${sourceOf(alias, defaultQuant).repo}`,
+    isEmbedding ? `${repo} holds no GGUF file` : 'Qwen publishes no GGUF of its rerankers',
     { repo, alias },
+    { remedy: `Use ${alias}, which is ${sourceOf(alias, defaultQuant).repo}.` },
   )
 }

@@ -2,11 +2,11 @@ import { Qwen3Error } from '../errors.ts'
 import { type Digest, Follower } from './digest.ts'
 import type { Access } from './http.ts'
 import type { Lease } from './lock.ts'
-import { probe, type Wanted } from './offer.ts'
-import { checkSpace, explainDisk, Partial } from './partial.ts'
+import { probe, type Wanted } from './probe.ts'
+import { checkSpace, explainDisk, PartialFile } from './partial.ts'
 import { fetchAll, StartOver } from './parts.ts'
-import { persist } from './patience.ts'
-import { Meter, type OnProgress } from './progress.ts'
+import { withRetries } from './retry.ts'
+import { Meter, type OnProgress } from '../progress.ts'
 
 /**
  * Fetches a file into `BASE.incomplete`, verifies it and moves it to the path that `settle` gives for
@@ -28,9 +28,9 @@ export async function download(
       if (round === access.transfer.retries) {
         throw new Qwen3Error(
           'ERR_DOWNLOAD',
-          `${wanted.name} could not be fetched in one piece: ${error.message}; try again later`,
+          `${wanted.name} could not be fetched in one piece: ${error.message}`,
           { file: wanted.name, attempts: round + 1 },
-          { cause: error },
+          { remedy: 'Try again later.', cause: error },
         )
       }
     }
@@ -45,19 +45,21 @@ async function fetchOnce(
   access: Access,
   onProgress: OnProgress | undefined,
 ): Promise<string> {
-  const offer = await persist(
-    access,
+  const beginning = downloadMeter(wanted.name, wanted.size ?? 0, onProgress)
+  const probed = await withRetries(
+    { ...access, onRetry: (retry) => beginning.retry(retry) },
     () => 0,
     () => probe(wanted, access),
   )
-  const kind = offer.digest?.kind ?? 'sha256'
-  const tag = offer.digest?.hex ?? offer.validator
-  const partial = await Partial.open(base, { size: offer.size, tag }, lease)
-  const follower = new Follower(partial.file, offer.size, kind)
-  const meter = new Meter(wanted.name, offer.size, onProgress)
+  const kind = probed.digest?.kind ?? 'sha256'
+  const tag = probed.digest?.hex ?? probed.validator
+  const partial = await PartialFile.open(base, { size: probed.size, tag }, lease)
+  const follower = new Follower(partial.file, probed.size, kind)
+  const meter = downloadMeter(wanted.name, probed.size, onProgress)
+  const patient: Access = { ...access, onRetry: (retry) => meter.retry(retry) }
   let isOpen = true
   try {
-    await checkSpace(partial.path, offer.size - partial.bytes)
+    await checkSpace(partial.path, probed.size - partial.bytes)
     follower.advance(partial.frontier)
     meter.add(0, partial.bytes)
     const sink = async (chunk: Uint8Array, at: number) => {
@@ -65,12 +67,12 @@ async function fetchOnce(
       follower.advance(partial.frontier)
       meter.add(written, partial.bytes)
     }
-    await fetchAll(wanted, offer, partial, access, sink)
+    await fetchAll(wanted, probed, partial, patient, sink)
     const hex = await follower.finish()
     isOpen = false
-    if (offer.digest !== undefined && offer.digest.hex !== hex) {
+    if (probed.digest !== undefined && probed.digest.hex !== hex) {
       await partial.discard()
-      throw mismatch(wanted, offer.digest, hex, partial.resumedBytes)
+      throw mismatch(wanted, probed.digest, hex, partial.resumedBytes)
     }
     const path = settle(hex)
     await partial.finish(path)
@@ -89,8 +91,19 @@ function mismatch(wanted: Wanted, digest: Digest, hex: string, resumedBytes: num
   return new Qwen3Error(
     'ERR_DOWNLOAD_HASH',
     `${wanted.name} was fetched completely but its ${digest.kind === 'git' ? 'git hash' : 'sha256'} is ${hex} ` +
-      `instead of ${digest.hex}; the file was thrown away. A proxy or mirror that alters files would explain it: ` +
-      'try another network or endpoint',
+      `instead of ${digest.hex}; the file was thrown away`,
     { file: wanted.name, expected: digest.hex, actual: hex },
+    {
+      remedy:
+        'A proxy or mirror that alters files would explain it: try another network or endpoint.',
+    },
   )
+}
+
+export function downloadMeter(
+  file: string,
+  total: number,
+  onProgress: OnProgress | undefined,
+): Meter {
+  return new Meter({ phase: 'download', unit: 'bytes', total, file }, onProgress)
 }

@@ -1,5 +1,5 @@
 import { Qwen3Error } from '../errors.ts'
-import { type Conditions, Transient } from './patience.ts'
+import { type Conditions, Transient } from './retry.ts'
 
 /** What a request needs beyond its address. */
 export interface Access extends Conditions {
@@ -29,7 +29,7 @@ export async function request(
   headers: Record<string, string> = {},
 ): Promise<Answer> {
   access.signal?.throwIfAborted()
-  const watch = new Watch(access)
+  const watch = new StallWatch(access)
   let current = new URL(url)
   let linkedTag: string | undefined
   let trusted = true
@@ -51,9 +51,12 @@ export async function request(
       await response.body?.cancel()
       current = redirected(current, location)
     }
-    throw new Qwen3Error('ERR_DOWNLOAD', `${show(url)} redirects without end; check its address`, {
-      url: show(url),
-    })
+    throw new Qwen3Error(
+      'ERR_DOWNLOAD',
+      `${show(url)} redirects without end`,
+      { url: show(url) },
+      { remedy: 'Check its address.' },
+    )
   } catch (error) {
     watch.end()
     throw watch.explain(error, show(current))
@@ -84,7 +87,7 @@ function answer(
   response: Response,
   url: string,
   linkedTag: string | undefined,
-  watch: Watch,
+  watch: StallWatch,
 ): Answer {
   return {
     status: response.status,
@@ -116,7 +119,7 @@ function answer(
 }
 
 /** Ends one request when the caller aborts it or when nothing arrives for too long. */
-class Watch {
+class StallWatch {
   readonly #controller = new AbortController()
   readonly #access: Access
   readonly #abort = () => this.#controller.abort(this.#access.signal?.reason)
@@ -165,9 +168,9 @@ class Watch {
     if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/.test(code)) {
       return new Qwen3Error(
         'ERR_DOWNLOAD',
-        `The certificate of ${url} was not accepted (${code}); behind a company proxy, set NODE_EXTRA_CA_CERTS`,
+        `The certificate of ${url} was not accepted (${code})`,
         { url, reason: code },
-        { cause: error },
+        { remedy: 'Behind a company proxy, set NODE_EXTRA_CA_CERTS.', cause: error },
       )
     }
     return new Transient(

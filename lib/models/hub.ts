@@ -2,8 +2,8 @@ import { Qwen3Error } from '../errors.ts'
 import type { Digest } from './digest.ts'
 import { type Access, type Answer, request, show } from './http.ts'
 import { isSafePath } from './name.ts'
-import { persist } from './patience.ts'
-import { refusal } from './refusal.ts'
+import { withRetries } from './retry.ts'
+import { httpError } from './http-error.ts'
 
 /** A file of a repository, as the hub lists it. */
 export interface RemoteFile {
@@ -28,22 +28,22 @@ export async function listRepository(
   access: Access,
 ): Promise<Listing> {
   const url = `${access.endpoint}/api/models/${repo}/revision/${encodeURIComponent(revision)}?blobs=true`
-  const text = await persist(
+  const text = await withRetries(
     access,
     () => 0,
     async () => {
       const answer = await request(url, access, { accept: 'application/json' })
       if (answer.status === 200) return read(answer)
-      throw await refusal(answer, `${repo} at ${revision}`, access)
+      throw await httpError(answer, `${repo} at ${revision}`, access)
     },
   )
   const listing = parse(text)
   if (listing !== undefined) return listing
   throw new Qwen3Error(
     'ERR_DOWNLOAD',
-    `${show(url)} did not answer as a Hugging Face hub does; check HF_ENDPOINT, and whether the network ` +
-      'asks you to sign in',
+    `${show(url)} did not answer as a Hugging Face hub does`,
     { url: show(url) },
+    { remedy: 'Check HF_ENDPOINT, and whether the network asks you to sign in.' },
   )
 }
 

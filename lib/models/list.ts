@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { root } from '#root'
+import { root } from '../root.ts'
 import { type CachedFile, listSnapshots, type Snapshot } from './cache.ts'
 import { bundled, identify } from './catalog.ts'
 import { type PlaceOptions, readPlaces } from './places.ts'

@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expected, Qwen3Error } from '../errors.ts'
+import { nearest } from '../nearest.ts'
 import { aliases, bundled, defaultQuant } from './catalog.ts'
 import { canonicalQuant } from './quant.ts'
 
@@ -23,7 +24,7 @@ export type ModelName =
 const repoPattern = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/
 const hubHosts = new Set(['huggingface.co', 'www.huggingface.co', 'hf.co'])
 const forms =
-  `a short name (${aliases.join(', ')}), each with an optional quantisation such as :Q4_K_M; ` +
+  `a short name (${aliases.join(', ')}), each with an optional quantization such as :Q4_K_M; ` +
   'owner/repository; hf:owner/repository/file.gguf@revision; a path to a .gguf; or an https address of one'
 
 /** Reads a name. A name that is also a model on this disk means the one on the disk. */
@@ -63,7 +64,7 @@ function fromFileUrl(name: string): ModelName {
   try {
     return { kind: 'path', path: fileURLToPath(name) }
   } catch (cause) {
-    throw nonsense(name, `${quote(name)} is not a file address of this machine`, cause)
+    throw nonsense(name, `${quote(name)} is not a file address of this machine`, { cause })
   }
 }
 
@@ -72,13 +73,13 @@ function fromUrl(name: string): ModelName {
   try {
     url = new URL(name)
   } catch (cause) {
-    throw nonsense(name, `${quote(name)} is not a valid address`, cause)
+    throw nonsense(name, `${quote(name)} is not a valid address`, { cause })
   }
   const page = hubHosts.has(url.hostname) ? fromHubPage(name, url) : undefined
   if (page !== undefined) return page
   const loopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname)
   if (url.protocol === 'http:' && !loopback) {
-    throw nonsense(name, `${quote(name)} would be fetched unencrypted; use its https address`)
+    throw nonsense(name, `${quote(name)} would be fetched unencrypted: use its https address`)
   }
   const file = partsOfPath(url)?.at(-1)
   if (file === undefined || !isSafePath(file) || !/\.gguf$/i.test(file)) {
@@ -131,7 +132,7 @@ function fromHub(name: string, rest: string): ModelName {
     throw nonsense(name, `${quote(name)} does not end in the path of a .gguf file`)
   }
   if (quant !== undefined && !/^[\w-]+$/.test(quant)) {
-    throw nonsense(name, `${quote(name)} has no quantisation after its colon`)
+    throw nonsense(name, `${quote(name)} has no quantization after its colon`)
   }
   return {
     kind: 'hub',
@@ -146,7 +147,7 @@ function fromAlias(name: string): ModelName | undefined {
   const [alias = '', quant, ...extra] = name.toLowerCase().split(':')
   if (!aliases.includes(alias) || extra.length > 0) return undefined
   if (quant !== undefined && !/^[\w-]+$/.test(quant)) {
-    throw nonsense(name, `${quote(name)} has no quantisation after its colon`)
+    throw nonsense(name, `${quote(name)} has no quantization after its colon`)
   }
   if (alias !== bundled.name) {
     return { kind: 'alias', alias, quant: canonicalQuant(quant ?? defaultQuant) }
@@ -159,9 +160,8 @@ function fromAlias(name: string): ModelName | undefined {
 
 function fromRepository(name: string): ModelName {
   if (/^[^/@]+\/[^/@]+(?:@.*)?$/.test(name)) return fromHub(name, name)
-  const near = nearestAlias(name)
-  if (near === undefined) throw nonsense(name, `${quote(name)} is not the name of a model`)
-  throw nonsense(name, `${quote(name)} is not the name of a model; did you mean ${near}?`)
+  const near = nearest(name.toLowerCase(), aliases)
+  throw nonsense(name, `${quote(name)} is not the name of a model`, { near })
 }
 
 /** Safe to join below a folder on every platform: names come from servers as well as from users. */
@@ -175,37 +175,21 @@ function isSafeRevision(revision: string): boolean {
   return /^[\w./-]+$/.test(revision) && isSafePath(revision)
 }
 
-function nearestAlias(name: string): string | undefined {
-  const asked = name.toLowerCase()
-  const ranked = aliases
-    .map((alias) => ({ alias, distance: editDistance(asked, alias) }))
-    .sort((a, b) => a.distance - b.distance)
-  const best = ranked[0]!
-  return best.distance <= Math.max(1, Math.floor(best.alias.length / 3)) ? best.alias : undefined
-}
-
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const current = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const swap = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
-      current.push(Math.min(swap, previous[j]! + 1, current[j - 1]! + 1))
-    }
-    previous = current
-  }
-  return previous[b.length]!
-}
-
 function quote(name: string): string {
   return JSON.stringify(name.slice(0, 200))
 }
 
-function nonsense(name: string, sentence: string, cause?: unknown): Qwen3Error {
+function nonsense(
+  name: string,
+  sentence: string,
+  { cause, near }: { cause?: unknown; near?: string | undefined } = {},
+): Qwen3Error {
+  // One near miss says more than all forms there are.
+  const remedy = near === undefined ? `A model is named by ${forms}` : `Did you mean ${near}?`
   return new Qwen3Error(
     'ERR_MODEL_NAME',
-    `${sentence}. A model is named by ${forms}`,
-    { name: name.slice(0, 200) },
-    cause === undefined ? undefined : { cause },
+    sentence,
+    { name: name.slice(0, 200), ...(near === undefined ? {} : { near }) },
+    { remedy, cause },
   )
 }

@@ -25,7 +25,7 @@ const saveEveryMs = 1_000
  * A file on its way: `BASE.incomplete` with holes in it, and `BASE.json` that says which bytes are
  * there. The note is written after the bytes it speaks of, so a process may die between any two steps.
  */
-export class Partial {
+export class PartialFile {
   readonly path: string
   readonly file: FileHandle
   readonly resumedBytes: number
@@ -52,7 +52,7 @@ export class Partial {
     this.#lease = lease
   }
 
-  static async open(base: string, identity: Identity, lease: Lease): Promise<Partial> {
+  static async open(base: string, identity: Identity, lease: Lease): Promise<PartialFile> {
     const earlier = await readNote(base, identity)
     if (earlier !== undefined) {
       const file = await open(`${base}.incomplete`, 'r+').catch(() => undefined)
@@ -60,7 +60,7 @@ export class Partial {
         const { size } = await file.stat()
         const reach = Math.max(0, ...earlier.toJSON().map(([, end]) => end))
         if (size >= reach && size <= identity.size) {
-          return new Partial(base, file, identity, earlier, lease)
+          return new PartialFile(base, file, identity, earlier, lease)
         }
         await file.close()
       }
@@ -68,7 +68,7 @@ export class Partial {
     // The note goes first: bytes without a note are worthless, a note without its bytes is a lie.
     await remove(`${base}.json`)
     const file = await open(`${base}.incomplete`, 'w+')
-    return new Partial(base, file, identity, new Spans(), lease)
+    return new PartialFile(base, file, identity, new Spans(), lease)
   }
 
   get bytes(): number {
@@ -165,9 +165,9 @@ export async function checkSpace(folder: string, needed: number): Promise<void> 
   if (needed <= free) return
   throw new Qwen3Error(
     'ERR_DISK_FULL',
-    `The download needs ${gigabytes(needed)} but ${folder} has ${gigabytes(free)} free; ` +
-      'free some space, or set HF_HUB_CACHE to a folder on a larger disk',
+    `The download needs ${gigabytes(needed)} but ${folder} has ${gigabytes(free)} free`,
     { folder, needed, free },
+    { remedy: 'Free some space, or set HF_HUB_CACHE to a folder on a larger disk.' },
   )
 }
 
@@ -194,10 +194,12 @@ export function explainDisk(error: unknown, path: string): unknown {
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new Qwen3Error(
       'ERR_DISK_FULL',
-      `The disk filled up while writing to ${dirname(path)}; free some space and run the same again: ` +
-        'the download continues where it stopped',
+      `The disk filled up while writing to ${dirname(path)}`,
       { folder: dirname(path) },
-      { cause: error },
+      {
+        remedy: 'Free some space and run the same again: the download continues where it stopped.',
+        cause: error,
+      },
     )
   }
   return error

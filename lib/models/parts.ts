@@ -1,9 +1,9 @@
 import { setMaxListeners } from 'node:events'
 import { type Access, type Answer, request, show } from './http.ts'
-import { contentLength, contentRange, isSame, type Offer, type Wanted } from './offer.ts'
-import type { Partial } from './partial.ts'
-import { persist, Transient } from './patience.ts'
-import { refusal } from './refusal.ts'
+import { contentLength, contentRange, isSame, type Probed, type Wanted } from './probe.ts'
+import type { PartialFile } from './partial.ts'
+import { withRetries, Transient } from './retry.ts'
+import { httpError } from './http-error.ts'
 import type { Span } from './spans.ts'
 
 /** What was fetched so far cannot be continued: the file changed, or cannot be told apart. */
@@ -15,26 +15,26 @@ export type Sink = (chunk: Uint8Array, at: number) => Promise<void>
 
 export async function fetchAll(
   wanted: Wanted,
-  offer: Offer,
-  partial: Partial,
+  probed: Probed,
+  partial: PartialFile,
   access: Access,
   sink: Sink,
 ): Promise<void> {
-  if (offer.ranges && (offer.digest !== undefined || offer.validator !== undefined)) {
+  if (probed.ranges && (probed.digest !== undefined || probed.validator !== undefined)) {
     try {
-      return await fetchParts(wanted, offer, partial, access, sink)
+      return await fetchParts(wanted, probed, partial, access, sink)
     } catch (error) {
       if (!(error instanceof RangesIgnored)) throw error
     }
   }
-  await fetchWhole(wanted, offer, partial, access, sink)
+  await fetchWhole(wanted, probed, partial, access, sink)
 }
 
 /** Several connections take the missing ranges in order, so that hashing can follow closely. */
 async function fetchParts(
   wanted: Wanted,
-  offer: Offer,
-  partial: Partial,
+  probed: Probed,
+  partial: PartialFile,
   access: Access,
   sink: Sink,
 ): Promise<void> {
@@ -44,12 +44,12 @@ async function fetchParts(
   const forward = () => stop.abort(access.signal?.reason)
   access.signal?.addEventListener('abort', forward, { once: true })
   // A signed address expires; the hub is asked for a fresh one then.
-  const source = { url: offer.url }
+  const source = { url: probed.url }
   const inner: Access = { ...access, signal: stop.signal }
   const connection = async () => {
     try {
       for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
-        await fetchPart(wanted, offer, source, part, inner, sink)
+        await fetchPart(wanted, probed, source, part, inner, sink)
       }
     } catch (error) {
       stop.abort(error)
@@ -69,7 +69,7 @@ async function fetchParts(
 
 async function fetchPart(
   wanted: Wanted,
-  offer: Offer,
+  probed: Probed,
   source: { url: string },
   [start, end]: Span,
   access: Access,
@@ -77,7 +77,7 @@ async function fetchPart(
 ): Promise<void> {
   let at = start
   let url = source.url
-  await persist(
+  await withRetries(
     access,
     () => at,
     async () => {
@@ -87,7 +87,7 @@ async function fetchPart(
           await answer.discard()
           throw new RangesIgnored()
         }
-        const error = await refusal(answer, wanted.name, access)
+        const error = await httpError(answer, wanted.name, access)
         if (url === wanted.url || error instanceof Transient) throw error
         url = wanted.url
         throw new Transient(error.message, { cause: error })
@@ -95,10 +95,12 @@ async function fetchPart(
       url = answer.url
       source.url = url
       const range = contentRange(answer)
-      await reject(answer, range?.start === at && (range.total ?? offer.size) === offer.size, () =>
-        lied(wanted, answer, `bytes ${at}-${end - 1} of ${offer.size}`),
+      await reject(
+        answer,
+        range?.start === at && (range.total ?? probed.size) === probed.size,
+        () => lied(wanted, answer, `bytes ${at}-${end - 1} of ${probed.size}`),
       )
-      await reject(answer, isSame(offer, answer), () => new StartOver('it changed on the server'))
+      await reject(answer, isSame(probed, answer), () => new StartOver('it changed on the server'))
       for await (const chunk of answer.chunks()) {
         // Some servers round a range up.
         const asked = chunk.subarray(0, end - at)
@@ -114,13 +116,13 @@ async function fetchPart(
 /** One connection from the first byte to the last, for servers that know no ranges. */
 async function fetchWhole(
   wanted: Wanted,
-  offer: Offer,
-  partial: Partial,
+  probed: Probed,
+  partial: PartialFile,
   access: Access,
   sink: Sink,
 ): Promise<void> {
-  const canContinue = offer.digest !== undefined || offer.validator !== undefined
-  await persist(
+  const canContinue = probed.digest !== undefined || probed.validator !== undefined
+  await withRetries(
     access,
     () => partial.bytes,
     async () => {
@@ -128,18 +130,18 @@ async function fetchWhole(
         throw new StartOver('the server offers nothing to tell one version of it from another')
       }
       const answer = await request(wanted.url, access)
-      if (answer.status !== 200) throw await refusal(answer, wanted.name, access)
-      await reject(answer, (contentLength(answer) ?? offer.size) === offer.size, () =>
-        lied(wanted, answer, `${offer.size} bytes`),
+      if (answer.status !== 200) throw await httpError(answer, wanted.name, access)
+      await reject(answer, (contentLength(answer) ?? probed.size) === probed.size, () =>
+        lied(wanted, answer, `${probed.size} bytes`),
       )
-      await reject(answer, isSame(offer, answer), () => new StartOver('it changed on the server'))
+      await reject(answer, isSame(probed, answer), () => new StartOver('it changed on the server'))
       let at = 0
       for await (const chunk of answer.chunks()) {
-        if (at + chunk.length > offer.size) throw lied(wanted, answer, `${offer.size} bytes`)
+        if (at + chunk.length > probed.size) throw lied(wanted, answer, `${probed.size} bytes`)
         await sink(chunk, at)
         at += chunk.length
       }
-      if (at < offer.size) throw new Transient(`${show(answer.url)} closed the connection early`)
+      if (at < probed.size) throw new Transient(`${show(answer.url)} closed the connection early`)
     },
   )
 }

@@ -58,9 +58,11 @@ function readEndpoint(text: string): string {
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     throw new Qwen3Error(
       'ERR_MODEL_NAME',
-      `The hub's address ${JSON.stringify(text)} is not an http or https address; ` +
-        `correct HF_ENDPOINT or the endpoint option, or leave it out for ${defaultEndpoint}`,
+      `The hub's address ${JSON.stringify(text)} is not an http or https address`,
       { endpoint: text },
+      {
+        remedy: `Correct HF_ENDPOINT or the endpoint option, or leave it out for ${defaultEndpoint}.`,
+      },
     )
   }
   return text.replace(/\/+$/, '')

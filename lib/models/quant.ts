@@ -57,7 +57,7 @@ export function partsOf(path: string): string[] {
   )
 }
 
-/** What a name asks of a repository: a file, a quantisation, or the default. */
+/** What a name asks of a repository: a file, a quantization, or the default. */
 export interface Wish {
   readonly file?: string | undefined
   readonly quant?: string | undefined
@@ -94,20 +94,22 @@ export function notAmong<File extends { path: string }>(
   if (models.length === 0) {
     return new Qwen3Error(
       'ERR_MODEL_NOT_FOUND',
-      `${where} holds no GGUF model; look for one whose name ends in -GGUF`,
+      `${where} holds no GGUF model`,
       { where },
+      { remedy: 'Look for one whose name ends in -GGUF.' },
     )
   }
   const quants = [...new Set(models.flatMap((model) => model.quant ?? []))]
   const choices =
     kind === 'a repository' && wish.file === undefined && quants.length > 0
-      ? `append one of :${quants.join(' :')} to the name`
-      : `name one of its files: ${models.map((model) => model.files[0]!.path).join(', ')}`
-  return new Qwen3Error('ERR_MODEL_NOT_FOUND', `${where} holds no ${wanted}; ${choices}`, {
-    where,
-    wanted,
-    available: quants.join(' '),
-  })
+      ? `Append one of :${quants.join(' :')} to the name`
+      : `Name one of its files: ${models.map((model) => model.files[0]!.path).join(', ')}`
+  return new Qwen3Error(
+    'ERR_MODEL_NOT_FOUND',
+    `${where} holds no ${wanted}`,
+    { where, wanted, available: quants.join(' ') },
+    { remedy: choices },
+  )
 }
 
 function ambiguous<File extends { path: string }>(
@@ -117,8 +119,9 @@ function ambiguous<File extends { path: string }>(
   const paths = models.map((model) => model.files[0]!.path)
   return new Qwen3Error(
     'ERR_MODEL_NAME',
-    `${where} holds ${models.length} models of ${models[0]!.quant}; name the file itself: ${paths.join(', ')}`,
+    `${where} holds ${models.length} models of ${models[0]!.quant}`,
     { where, quant: models[0]!.quant ?? '', models: models.length },
+    { remedy: `Name the file itself: ${paths.join(', ')}` },
   )
 }
 

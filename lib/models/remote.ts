@@ -4,12 +4,12 @@ import { noteOn, refuseWithoutGguf, sourceOf } from './catalog.ts'
 import type { Access } from './http.ts'
 import { fileUrl, listRepository, type RemoteFile } from './hub.ts'
 import type { ModelName } from './name.ts'
-import { readTransfer, type Transfer } from './patience.ts'
+import { readTransfer, type Transfer } from './retry.ts'
 import type { Places } from './places.ts'
-import type { OnProgress } from './progress.ts'
+import type { OnProgress } from '../progress.ts'
 import { choose, type Model, modelsAmong, notAmong, partsOf, type Wish } from './quant.ts'
 import type { ResolvedModel } from './resolve.ts'
-import { addressKey, checkRoom, type Errand, store } from './store.ts'
+import { addressKey, checkRoom, type CacheEntry, store } from './store.ts'
 import { dropDamaged } from './verify.ts'
 
 export interface FetchOptions {
@@ -17,7 +17,7 @@ export interface FetchOptions {
   /** Called about ten times a second while a file is fetched, here or by another process. */
   onProgress?: OnProgress | undefined
   /** For slow or unreliable networks. */
-  transfer?: Partial<Transfer> | undefined
+  transfer?: { [Key in keyof Transfer]?: Transfer[Key] | undefined } | undefined
 }
 
 /** A model of a hub: where it is and which of its files are meant. */
@@ -48,7 +48,7 @@ export async function fromHub(
   if (isUsable && (places.offline || isFixed || freshness === 'cached is fine')) {
     return resolved(order, cached.files)
   }
-  // The hub decides what a name without a quantisation means. Out of its reach, the only model there is will do.
+  // The hub decides what a name without a quantization means. Out of its reach, the only model there is will do.
   const lone = await findModel(places.hub, repo, revision, wish, 'lone model will do')
   const fallback = lone !== undefined && isAsKnown(lone, order.known) ? lone : undefined
   if (places.offline) {
@@ -104,7 +104,7 @@ export async function fromAddress(
     return resolved(order, cached.files)
   }
   if (places.offline) throw await notCached(order, places)
-  const errands = paths.map((path, index) => ({
+  const entries = paths.map((path, index) => ({
     hub: places.hub,
     repo: order.repo,
     commit: key,
@@ -118,7 +118,7 @@ export async function fromAddress(
           : undefined,
     },
   }))
-  const fetched = await fetchAll(errands, accessOf(places, options), options.onProgress)
+  const fetched = await fetchAll(entries, accessOf(places, options), options.onProgress)
   await writeRef(places.hub, order.repo, 'main', key)
   return resolved(
     order,
@@ -156,21 +156,28 @@ async function planOf(
 }
 
 async function fetchAll(
-  errands: readonly Errand[],
+  entries: readonly CacheEntry[],
   access: Access,
   onProgress: OnProgress | undefined,
 ): Promise<string[]> {
-  await checkRoom(errands)
+  await checkRoom(entries)
   const paths: string[] = []
   // One after another: each file already uses several connections.
-  for (const errand of errands) paths.push(await store(errand, access, onProgress))
+  for (const entry of entries) paths.push(await store(entry, access, onProgress))
   return paths
 }
 
 function accessOf(places: Places, options: FetchOptions): Access {
   const { endpoint, token } = places
   const transfer = readTransfer(options.transfer)
-  return { endpoint, token, transfer, signal: options.signal }
+  const still = { phase: 'download', unit: 'bytes', done: 0, total: 0, rate: 0, eta: undefined }
+  return {
+    endpoint,
+    token,
+    transfer,
+    signal: options.signal,
+    onRetry: (retry) => options.onProgress?.({ ...still, retry }),
+  }
 }
 
 /** Damaged or foreign bytes under a known name are fetched again instead of being used. */
@@ -182,12 +189,11 @@ function isAsKnown(model: Model<CachedFile>, known: RemoteFile | undefined): boo
 
 function resolved(order: Order, files: readonly { path: string; place: string }[]): ResolvedModel {
   const revision = order.revision === 'main' ? '' : `@${order.revision}`
-  const note = noteOn(order.repo)
   return {
     name: order.name || `hf:${order.repo}/${files[0]!.path}${revision}`,
     paths: files.map((file) => file.place),
     bundled: false,
-    ...(note === undefined ? {} : { note }),
+    note: noteOn(order.repo),
   }
 }
 
@@ -198,8 +204,10 @@ async function notCached(order: Order, places: Places): Promise<Qwen3Error> {
   return new Qwen3Error(
     'ERR_OFFLINE',
     `${name} is not in the cache ${places.hub} and the hub is not asked, because HF_HUB_OFFLINE or the ` +
-      'offline option says so; pull it once while online, or copy the cache from a machine that has it' +
-      (quants === '' ? '' : `. Of this repository there is ${quants}`),
+      `offline option says so${quants === '' ? '' : `; of this repository there is ${quants}`}`,
     { name, folder: places.hub, cached: quants },
+    {
+      remedy: 'Pull it once while online, or copy the cache from a machine that has it.',
+    },
   )
 }

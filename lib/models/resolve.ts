@@ -1,31 +1,26 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { root } from '#root'
+import { root } from '../root.ts'
 import { unpacked } from '../asar.ts'
 import { Qwen3Error } from '../errors.ts'
 import { bundled } from './catalog.ts'
-import { guarded } from './guard.ts'
+import { guarded } from './cache-errors.ts'
 import { readName } from './name.ts'
 import { type PlaceOptions, readPlaces } from './places.ts'
 import { choose, modelsAmong, notAmong, partsOf } from './quant.ts'
 import { type FetchOptions, fromAddress, fromHub } from './remote.ts'
-import { type VerifiedFile, verifyFiles } from './verify.ts'
-
-export { type ListedModel, listModels } from './list.ts'
-export type { Progress } from './progress.ts'
-export type { VerifiedFile } from './verify.ts'
 
 export interface ResolveOptions extends PlaceOptions, FetchOptions {}
 
 export interface ResolvedModel {
-  /** The name in full: quantisation or file included, so that it always means the same. */
+  /** The name in full: quantization or file included, so that it always means the same. */
   readonly name: string
   /** The GGUF, or all parts of a split one in order. */
   readonly paths: string[]
   /** It came with the package. */
   readonly bundled: boolean
   /** A sentence worth showing about where it comes from. */
-  readonly note?: string
+  readonly note?: string | undefined
 }
 
 /**
@@ -48,15 +43,6 @@ export async function pullModel(
   options: ResolveOptions & { verify?: boolean | undefined } = {},
 ): Promise<ResolvedModel> {
   return resolveNamed(name, options, options.verify ? 'hash and ask the hub' : 'ask the hub')
-}
-
-/** Hashes every file of a model and says whether they are what their repository published. */
-export async function verifyModel(
-  name: string,
-  options: ResolveOptions = {},
-): Promise<VerifiedFile[]> {
-  const { paths } = await resolveModel(name, options)
-  return guarded(paths[0]!, options.signal, () => verifyFiles(paths, options))
 }
 
 async function resolveNamed(
@@ -82,8 +68,12 @@ export async function bundledModel(): Promise<ResolvedModel> {
   if (await isFile(path)) return { name: bundled.name, paths: [path], bundled: true }
   throw new Qwen3Error(
     'ERR_MODEL_NOT_FOUND',
-    `The bundled model is missing at ${path}; reinstall the package, and keep its models folder when bundling`,
+    `The bundled model is missing at ${path}`,
     { path },
+    {
+      remedy:
+        'Reinstall the package; if this code was bundled, keep the package outside the bundle.',
+    },
   )
 }
 
@@ -101,12 +91,13 @@ async function localModel(name: string, path: string): Promise<ResolvedModel> {
   for (const part of paths) {
     if (await isFile(part)) continue
     const hint = /^[\w.-]+\/[\w.-]+\/.+\.gguf$/i.test(name)
-      ? `; for a file of a Hugging Face repository write hf:${name}`
-      : '; check the path, which is taken from the folder the process runs in'
+      ? `For a file of a Hugging Face repository write hf:${name}`
+      : 'Check the path, which is taken from the folder the process runs in.'
     throw new Qwen3Error(
       'ERR_MODEL_NOT_FOUND',
-      `There is no file ${part} that can be read${hint}`,
+      `There is no file ${part} that can be read`,
       { path: part },
+      { remedy: hint },
     )
   }
   return { name: path, paths, bundled: false }

@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto'
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { linkBlob, repositoryFolder, snapshotFolder } from './cache.ts'
-import { download } from './download.ts'
+import { download, downloadMeter } from './download.ts'
 import type { Access } from './http.ts'
 import { Lease, LeaseLost } from './lock.ts'
-import type { Wanted } from './offer.ts'
+import type { Wanted } from './probe.ts'
 import { checkSpace, notedBytes } from './partial.ts'
-import { Meter, type OnProgress } from './progress.ts'
+import type { OnProgress } from '../progress.ts'
 
 /** A place in the cache, and what belongs there. */
-export interface Errand {
+export interface CacheEntry {
   readonly hub: string
   readonly repo: string
   readonly commit: string
@@ -19,14 +19,14 @@ export interface Errand {
 }
 
 /** Throws before the first byte when the files do not fit on the disk together. */
-export async function checkRoom(errands: readonly Errand[]): Promise<void> {
+export async function checkRoom(entries: readonly CacheEntry[]): Promise<void> {
   let needed = 0
-  for (const errand of errands) {
-    const size = errand.wanted.size ?? 0
-    if (await hasBlob(errand)) continue
-    needed += size - Math.min(size, await notedBytes(baseOf(errand)))
+  for (const entry of entries) {
+    const size = entry.wanted.size ?? 0
+    if (await hasBlob(entry)) continue
+    needed += size - Math.min(size, await notedBytes(baseOf(entry)))
   }
-  const hub = errands[0]?.hub
+  const hub = entries[0]?.hub
   if (hub === undefined || needed === 0) return
   await mkdir(hub, { recursive: true })
   await checkSpace(hub, needed)
@@ -34,19 +34,19 @@ export async function checkRoom(errands: readonly Errand[]): Promise<void> {
 
 /** Brings a file into the cache unless it is there, whoever fetches it: one process at a time does. */
 export async function store(
-  errand: Errand,
+  entry: CacheEntry,
   access: Access,
   onProgress?: OnProgress,
 ): Promise<string> {
-  const base = baseOf(errand)
+  const base = baseOf(entry)
   await mkdir(dirname(base), { recursive: true })
   for (;;) {
     const lease = await Lease.acquire(`${base}.lock`, {
       signal: access.signal,
-      onWait: waiting(errand, base, onProgress),
+      onWait: waiting(entry, base, onProgress),
     })
     try {
-      return await fetchOrFind(errand, base, lease, access, onProgress)
+      return await fetchOrFind(entry, base, lease, access, onProgress)
     } catch (error) {
       if (!(error instanceof LeaseLost)) throw error
     } finally {
@@ -56,20 +56,20 @@ export async function store(
 }
 
 async function fetchOrFind(
-  errand: Errand,
+  entry: CacheEntry,
   base: string,
   lease: Lease,
   access: Access,
   onProgress: OnProgress | undefined,
 ): Promise<string> {
-  const { wanted } = errand
-  const folder = snapshotFolder(errand.hub, errand.repo, errand.commit)
-  const place = join(folder, ...errand.path.split('/'))
-  const settle = (hex: string) => blobPath(errand, hex)
-  if (await hasBlob(errand)) {
+  const { wanted } = entry
+  const folder = snapshotFolder(entry.hub, entry.repo, entry.commit)
+  const place = join(folder, ...entry.path.split('/'))
+  const settle = (hex: string) => blobPath(entry, hex)
+  if (await hasBlob(entry)) {
     await linkBlob(settle(wanted.digest!.hex), place)
     const { size } = await stat(place)
-    new Meter(wanted.name, size, onProgress).done()
+    downloadMeter(wanted.name, size, onProgress).done()
   } else {
     await linkBlob(await download(wanted, base, settle, lease, access, onProgress), place)
   }
@@ -77,10 +77,10 @@ async function fetchOrFind(
 }
 
 /** While another process fetches the file, its progress is ours. */
-function waiting(errand: Errand, base: string, onProgress: OnProgress | undefined) {
-  const { name, size } = errand.wanted
+function waiting(entry: CacheEntry, base: string, onProgress: OnProgress | undefined) {
+  const { name, size } = entry.wanted
   if (onProgress === undefined || size === undefined) return undefined
-  const meter = new Meter(name, size, onProgress)
+  const meter = downloadMeter(name, size, onProgress)
   let before = 0
   return async () => {
     const received = await notedBytes(base)
@@ -90,15 +90,15 @@ function waiting(errand: Errand, base: string, onProgress: OnProgress | undefine
 }
 
 /** Blobs get their name when they are complete and verified, never before. */
-async function hasBlob(errand: Errand): Promise<boolean> {
-  const { digest, size } = errand.wanted
+async function hasBlob(entry: CacheEntry): Promise<boolean> {
+  const { digest, size } = entry.wanted
   if (digest === undefined) return false
-  const facts = await stat(blobPath(errand, digest.hex)).catch(() => undefined)
+  const facts = await stat(blobPath(entry, digest.hex)).catch(() => undefined)
   return facts !== undefined && (size === undefined || facts.size === size)
 }
 
-function blobPath(errand: Errand, hex: string): string {
-  return join(repositoryFolder(errand.hub, errand.repo), 'blobs', hex)
+function blobPath(entry: CacheEntry, hex: string): string {
+  return join(repositoryFolder(entry.hub, entry.repo), 'blobs', hex)
 }
 
 /** A folder name for what is known by its address alone. */
@@ -110,8 +110,8 @@ export function addressKey(url: string): string {
  * Beside the blob, under a name of our own: Python's tools resume `HASH.incomplete` as a file without
  * holes, which ours is not.
  */
-function baseOf(errand: Errand): string {
-  const { digest, url } = errand.wanted
+function baseOf(entry: CacheEntry): string {
+  const { digest, url } = entry.wanted
   const key = digest?.hex ?? addressKey(url)
-  return blobPath(errand, `${key}.qwen3-embed`)
+  return blobPath(entry, `${key}.qwen3-embed`)
 }

@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path'
 import type { CachedFile } from './cache.ts'
 import { identify } from './catalog.ts'
 import { type Digest, hashFile } from './digest.ts'
-import { Meter, type OnProgress } from './progress.ts'
+import { Meter, type OnProgress } from '../progress.ts'
 
 /** The bytes of one file, against what its repository says they are. */
 export interface VerifiedFile {
@@ -47,7 +47,10 @@ export async function dropDamaged(
 async function verifyFile(path: string, options: VerifyOptions): Promise<VerifiedFile> {
   const { size: bytes } = await stat(path)
   const expected = await digestOf(path)
-  const meter = new Meter(basename(path), bytes, options.onProgress)
+  const meter = new Meter(
+    { phase: 'verify', unit: 'bytes', total: bytes, file: basename(path) },
+    options.onProgress,
+  )
   let before = 0
   const hash = await hashFile(path, expected?.kind ?? 'sha256', options.signal, (read) => {
     meter.add(read - before, read)

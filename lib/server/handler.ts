@@ -1,8 +1,8 @@
-// The two doors of one desk, and the options it was opened with.
-import { Desk } from './desk.ts'
-import { toIncoming, toResponse } from './fetch-door.ts'
-import { type NodeListener, nodeListener } from './node-door.ts'
+// One pipeline behind two adapters: fetch's and Node's.
+import { toHttpRequest, toResponse } from './http/fetch-adapter.ts'
+import { type NodeListener, nodeListener } from './http/node-adapter.ts'
 import { type HandlerOptions, readHandlerOptions } from './options.ts'
+import { Pipeline } from './pipeline.ts'
 
 /** Answers requests; mounts wherever a fetch-style or a Node-style function does. */
 export interface Handler {
@@ -12,23 +12,23 @@ export interface Handler {
   readonly node: NodeListener
   /** Requests being answered. */
   readonly inFlight: number
-  /** From now on new requests get 503; resolves when the last one is answered. The models stay loaded. */
+  /** From now on new requests get 503; resolves when the last one is answered. Models that were given loaded stay so. */
   close(): Promise<void>
 }
 
 /**
- * One handler for OpenAI's, Cohere's, Jina's and TEI's requests to the given models.
+ * One handler for the requests of OpenAI's, Azure's, Cohere's, Voyage's, Jina's, NIM's, vLLM's, TEI's and Ollama's clients.
  *
  * @throws TypeError, RangeError for options that make no sense.
  */
 export function createHandler(options: HandlerOptions): Handler {
-  const desk = new Desk(readHandlerOptions(options))
+  const pipeline = new Pipeline(readHandlerOptions(options))
   return {
-    fetch: async (request) => toResponse(await desk.answer(toIncoming(request))),
-    node: nodeListener((incoming) => desk.answer(incoming)),
+    fetch: async (request) => toResponse(await pipeline.answer(toHttpRequest(request))),
+    node: nodeListener((request) => pipeline.answer(request)),
     get inFlight() {
-      return desk.inFlight
+      return pipeline.inFlight
     },
-    close: () => desk.close(),
+    close: () => pipeline.close(),
   }
 }

@@ -1,4 +1,5 @@
+export { durationOf } from './duration.ts'
 export { createHandler, type Handler } from './handler.ts'
-export type { LogLine } from './log.ts'
-export type { HandlerOptions, Limits } from './options.ts'
+export type { HandlerOptions, Limits, ModelSource } from './options.ts'
+export type { LogLine } from './request-log.ts'
 export { isOpenTo, type RunningServer, type ServeOptions, serve } from './serve.ts'

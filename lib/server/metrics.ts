@@ -1,8 +1,7 @@
 // What /metrics shows: of the requests from here, of the models from their own counts.
-import { type Answer, text } from './exchange.ts'
 import { Counter, Histogram, sample } from './histogram.ts'
-import type { LogLine } from './log.ts'
-import type { Served, ServedModels } from './served.ts'
+import type { Models, Served } from './models.ts'
+import type { LogLine } from './request-log.ts'
 
 export class Metrics {
   readonly #requests = new Counter()
@@ -23,7 +22,7 @@ export class Metrics {
     if (line.firstPassMs !== null) this.#queue.observe({ model }, line.firstPassMs / 1000)
   }
 
-  answer(models: ServedModels, inFlight: number): Answer {
+  text(models: Models, inFlight: number): string {
     const lines: string[] = []
     const add = (name: string, type: string, help: string, samples: string[]) => {
       const full = `${prefix}${name}`
@@ -51,14 +50,14 @@ export class Metrics {
       sample(`${prefix}requests_in_flight`, {}, inFlight),
     ])
     for (const { name, type, help, of } of modelMetrics) {
-      const samples = distinct(models.all).flatMap((served) =>
+      const samples = distinct(models.loaded).flatMap((served) =>
         of(served).map(([labels, value]) =>
           sample(prefix + name, { model: served.name, ...labels }, value),
         ),
       )
       add(name, type, help, samples)
     }
-    return text(`${[...lines, ...processLines()].join('\n')}\n`, 'text/plain; version=0.0.4')
+    return `${[...lines, ...processLines()].join('\n')}\n`
   }
 }
 

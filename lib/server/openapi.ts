@@ -1,17 +1,18 @@
-// The description at /openapi.json, made from the table of routes.
-import type { Route } from './call.ts'
-import { type Dialect, statusesOf } from './dialects.ts'
+// The description at /openapi.json, made from the routes: their bodies are what requests are checked by.
+import { errors } from './answers.ts'
+import type { Route } from './context.ts'
+import { type Dialect, statusesOf } from './error-response.ts'
 import type { Settings } from './options.ts'
-import { answerSchemas, errorSchemas, requestSchemas } from './schemas.ts'
+import { describeBody, type JsonSchema } from './schema.ts'
 
 export function openapi(routes: readonly Route[], settings: Settings, version: string): object {
-  const requests = requestSchemas(settings.limits)
+  const schemas: Record<string, JsonSchema> = {}
   const paths: Record<string, Record<string, object>> = {}
   for (const route of routes) {
-    for (const path of route.paths) {
-      const shown = path.replace(/\*$/, '{id}')
-      paths[shown] ??= {}
-      paths[shown][route.method.toLowerCase()] = operation(route, requests)
+    for (const [i, path] of route.paths.entries()) {
+      paths[path] ??= {}
+      const id = i === 0 ? route.id : `${route.id}_${i + 1}`
+      paths[path][route.method.toLowerCase()] = describeRoute(route, path, id, schemas, settings)
     }
   }
   return {
@@ -19,57 +20,79 @@ export function openapi(routes: readonly Route[], settings: Settings, version: s
     info: {
       title: 'qwen3-embed',
       version,
-      description: 'Qwen3 embedding and reranking models, for the clients of four APIs.',
+      license: { name: 'MIT', identifier: 'MIT' },
+      description:
+        'Qwen3 embedding and reranking models, for the clients of OpenAI, Azure, Cohere, Voyage, Jina, NVIDIA NIM, ' +
+        'vLLM, TEI, Hugging Face and Ollama.',
     },
     servers: [{ url: settings.basePath || '/' }],
-    ...(settings.keys.length > 0 ? { security: [{ key: [] }] } : {}),
+    security: settings.keys.length > 0 ? [{ bearer: [] }, { apiKey: [] }, { azureKey: [] }] : [],
     paths,
-    components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
+    components: {
+      schemas,
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer' },
+        apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+        azureKey: { type: 'apiKey', in: 'header', name: 'api-key' },
+      },
+    },
   }
 }
 
-function operation(route: Route, requests: ReturnType<typeof requestSchemas>): object {
-  const [name] = route.paths
-  const request = requests[name]
-  const { media } = route
-  const own = answerSchemas[`${route.method} ${name}`] ?? answerSchemas[name]
-  const answer = media ? { type: 'string' } : (own ?? {})
+function describeRoute(
+  route: Route,
+  path: string,
+  operationId: string,
+  schemas: Record<string, JsonSchema>,
+  { limits }: Settings,
+): object {
+  const named = (name: string, schema: JsonSchema) => {
+    schemas[name] = schema
+    return { $ref: `#/components/schemas/${name}` }
+  }
+  const bodies = new Set(route.operations.flatMap(({ body }) => body ?? []))
+  const requests = [...bodies].map((body) => named(body.name, describeBody(body, limits)))
+  const good = named(route.answer.name, route.answer.schema)
   const responses: Record<string, object> = {
     '200': {
       description: 'The result',
-      content: { [media ?? 'application/json']: { schema: answer } },
+      content: { [route.media ?? 'application/json']: { schema: good } },
     },
   }
-  for (const [status, dialects] of refusals(route)) {
-    const schemas = dialects.map((dialect) => errorSchemas[dialect])
-    const schema = schemas.length === 1 ? schemas[0] : { anyOf: schemas }
+  for (const [status, dialects] of failures(route)) {
+    const refs = dialects.map((dialect) => named(errors[dialect].name, errors[dialect].schema))
     responses[status] = {
       description: descriptions[status] ?? 'Refused',
-      content: { 'application/json': { schema } },
+      content: { 'application/json': { schema: oneOrAny(refs) } },
     }
   }
   return {
+    operationId,
     summary: route.summary,
-    ...(route.isOpen ? { security: [] } : {}),
-    ...(name.endsWith('/*')
-      ? { parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }] }
-      : {}),
-    ...(request && route.method === 'POST'
-      ? { requestBody: { required: true, content: { 'application/json': { schema: request } } } }
-      : {}),
+    ...(route.isOpen && { security: [] }),
+    ...(path.includes('{id}') && {
+      parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
+    }),
+    ...(requests.length > 0 && {
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: oneOrAny(requests) } },
+      },
+    }),
     responses,
   }
 }
 
-/** A path that two APIs share answers in either's way once the body has told them apart. */
-function refusals({ dialect }: Route): Map<string, Dialect[]> {
-  const dialects: Dialect[] = [dialect]
-  if (dialect === 'cohere-or-jina') dialects.push('tei')
-  if (dialect === 'tei-or-jina') dialects.push('tei', 'jina')
+function oneOrAny(schemas: readonly object[]): object {
+  return schemas.length === 1 ? schemas[0]! : { anyOf: schemas }
+}
+
+/** By status, who says it; and 503 of a health check, which is no error. */
+function failures({ operations }: Route): Map<string, Dialect[]> {
   const by = new Map<string, Dialect[]>()
-  for (const one of dialects) {
-    for (const status of statusesOf(one)) {
-      by.set(`${status}`, [...(by.get(`${status}`) ?? []), one])
+  for (const dialect of new Set(operations.map((one) => one.dialect))) {
+    for (const status of statusesOf(dialect)) {
+      by.set(`${status}`, [...(by.get(`${status}`) ?? []), dialect])
     }
   }
   return by

@@ -1,34 +1,50 @@
 // What the handler and the server may be told, with the defaults. No limit has a default anywhere else.
-import type { Embedder, Ranges, Reranker } from '../index.ts'
-import type { LogLine } from './log.ts'
+import { misuse, refuseUnknown } from '../errors.ts'
+import type { Embedder, FileInfo, Ranges, Reranker } from '../index.ts'
+import type { LogLine } from './request-log.ts'
+
+/** A model that is loaded at its first request. */
+export interface ModelSource {
+  kind: 'embedding' | 'reranking'
+  /** What `inspect` tells of its file. */
+  info: FileInfo
+  load(): Promise<Embedder | Reranker>
+}
 
 export interface HandlerOptions {
   /**
    * Loaded models by the names that clients use; one model may have several names. The first embedder and the first
-   * reranker answer requests that name none. They stay yours: closing the handler does not close them.
+   * reranker answer requests that name none. They stay yours: closing the handler does not close them. A source is
+   * loaded at its first request, and unloaded by `keepAlive`, `memory` and the handler's end.
    */
-  models: Record<string, Embedder | Reranker>
+  models: Record<string, Embedder | Reranker | ModelSource>
+  /** Milliseconds that a model of a source stays loaded without a request. @default forever */
+  keepAlive?: number | undefined
+  /** Bytes of the files of all sources that are loaded at one time; the one used longest ago goes. @default no limit */
+  memory?: number | undefined
+  /** Take token ids on OpenAI's route; they must be this model's own. @default false */
+  tokenIds?: boolean | undefined
   /** API keys, any of which lets a request in. @default none: everybody may ask */
-  keys?: readonly string[]
+  keys?: readonly string[] | undefined
   /** Instructions by name, for `prompt_name` and `input_type`. @default query: Qwen3's for its models, document: none */
-  prompts?: Record<string, string>
+  prompts?: Record<string, string> | undefined
   /** What happens to texts that are too long where the request does not say: cut, or refused. @default false */
-  autoTruncate?: boolean
+  autoTruncate?: boolean | undefined
   /** Spans of int8 and uint8 vectors by model name. @default `unitRanges` */
-  ranges?: Record<string, Ranges>
+  ranges?: Record<string, Ranges> | undefined
   /** Origins whose pages may call this server from a browser, or `'*'`. @default none */
-  corsOrigins?: readonly string[] | '*'
+  corsOrigins?: readonly string[] | '*' | undefined
   /** Host names that requests must ask for: what stops other sites' pages from reaching a server on localhost. @default any */
-  hosts?: readonly string[]
+  hosts?: readonly string[] | undefined
   /** Path that everything is under, as in `/api/models`. @default '' */
-  basePath?: string
+  basePath?: string | undefined
   /** Serve the page at `/`. @default true */
-  page?: boolean
+  page?: boolean | undefined
   /** One call for each answered request. It holds no text of a user. */
-  log?: (line: LogLine) => void
+  log?: ((line: LogLine) => void) | undefined
   /** Spans through `@opentelemetry/api`, which you install. @default false */
-  tracing?: boolean
-  limits?: Partial<Limits>
+  tracing?: boolean | undefined
+  limits?: { [Name in keyof Limits]?: Limits[Name] | undefined } | undefined
 }
 
 /** Sizes in bytes, times in milliseconds. */
@@ -59,7 +75,9 @@ const defaults: Limits = {
   interactiveTokens: 0,
 }
 
-export type Settings = Omit<Required<HandlerOptions>, 'log' | 'limits' | 'hosts'> & {
+type Given = { [Name in keyof HandlerOptions]-?: Exclude<HandlerOptions[Name], undefined> }
+
+export type Settings = Omit<Given, 'log' | 'limits' | 'hosts'> & {
   hosts: readonly string[] | null
   limits: Limits
   log: ((line: LogLine) => void) | null
@@ -67,6 +85,9 @@ export type Settings = Omit<Required<HandlerOptions>, 'log' | 'limits' | 'hosts'
 
 const known: readonly (keyof HandlerOptions)[] = [
   'models',
+  'keepAlive',
+  'memory',
+  'tokenIds',
   'keys',
   'prompts',
   'autoTruncate',
@@ -87,9 +108,10 @@ export function readHandlerOptions(given: HandlerOptions): Settings {
     throw new TypeError('Expected the option models to hold at least one model by its name')
   }
   for (const [name, model] of Object.entries(models)) {
-    if (typeof model === 'object' && model && ('embedEach' in model || 'scoreEach' in model))
-      continue
-    throw new TypeError(`Expected models[${JSON.stringify(name)}] to be an Embedder or a Reranker`)
+    if (typeof model === 'object' && model && isModel(model)) continue
+    throw new TypeError(
+      `Expected models[${JSON.stringify(name)}] to be an Embedder, a Reranker or { kind, info, load }`,
+    )
   }
   if (keys.some((key) => typeof key !== 'string' || key.length < 8)) {
     throw new TypeError('Expected every key to be a string of at least 8 characters')
@@ -105,8 +127,11 @@ export function readHandlerOptions(given: HandlerOptions): Settings {
     prompts: given.prompts ?? {},
     autoTruncate: given.autoTruncate ?? false,
     ranges: given.ranges ?? {},
-    corsOrigins: given.corsOrigins ?? [],
-    hosts: given.hosts ?? null,
+    corsOrigins: readOrigins(given.corsOrigins ?? []),
+    keepAlive: given.keepAlive ?? Number.POSITIVE_INFINITY,
+    memory: given.memory ?? Number.POSITIVE_INFINITY,
+    tokenIds: given.tokenIds ?? false,
+    hosts: given.hosts?.map((host) => host.toLowerCase()) ?? null,
     basePath,
     page: given.page ?? true,
     log: given.log ?? null,
@@ -115,7 +140,7 @@ export function readHandlerOptions(given: HandlerOptions): Settings {
   }
 }
 
-function readLimits(given: Partial<Limits>): Limits {
+function readLimits(given: NonNullable<HandlerOptions['limits']>): Limits {
   refuseUnknown(given, Object.keys(defaults), 'limit')
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || (Number.isInteger(value) && value >= 1)) continue
@@ -123,13 +148,38 @@ function readLimits(given: Partial<Limits>): Limits {
       `Expected the limit ${name} to be an integer of at least 1 but it is ${value}`,
     )
   }
-  return { ...defaults, ...given }
+  const set = Object.entries(given).filter(([, value]) => value !== undefined)
+  return { ...defaults, ...Object.fromEntries(set) }
 }
 
-/** A misspelt option must not be ignored. */
-export function refuseUnknown(given: object, names: readonly string[], what: string): void {
-  for (const name of Object.keys(given)) {
-    if (names.includes(name)) continue
-    throw new TypeError(`Unknown ${what} ${JSON.stringify(name)}. Known here: ${names.join(', ')}.`)
+function isModel(model: object): boolean {
+  return (
+    ['embedEach', 'scoreEach'].some((name) => name in model) || ('load' in model && 'info' in model)
+  )
+}
+
+/** Origins as browsers write them, so that a slash at the end does not shut a page out. */
+function readOrigins(given: readonly string[] | '*'): readonly string[] | '*' {
+  if (given === '*') return '*'
+  for (const origin of given) {
+    const meant = origin === 'null' ? 'null' : originOf(origin)
+    if (meant === origin) continue
+    const hint = meant === undefined ? '' : `; write ${meant}`
+    throw misuse(
+      TypeError,
+      `origins such as https://app.example${hint},`,
+      'the option corsOrigins',
+      origin,
+    )
+  }
+  return given
+}
+
+function originOf(text: string): string | undefined {
+  try {
+    const { origin, protocol } = new URL(text)
+    return /^https?:$/.test(protocol) ? origin : undefined
+  } catch {
+    return undefined
   }
 }

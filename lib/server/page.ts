@@ -2,17 +2,17 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { root } from '#root'
-import type { Answer } from './exchange.ts'
+import { root } from '../root.ts'
+import type { HttpResponse } from './http/messages.ts'
 
-let made: Answer | undefined
+let made: HttpResponse | undefined
 
-export function page(): Answer {
+export function page(): HttpResponse {
   made ??= make()
   return { ...made, headers: { ...made.headers } }
 }
 
-function make(): Answer {
+function make(): HttpResponse {
   const [html, style, script] = ['page.html', 'page.css', 'page.js'].map((name) =>
     readFileSync(join(root, 'lib', 'server', 'page', name), 'utf8'),
   ) as [string, string, string]

@@ -6,11 +6,11 @@ import type { HandlerOptions } from './options.ts'
 
 export interface ServeOptions extends HandlerOptions {
   /** @default 8080; 0 for any free one */
-  port?: number
+  port?: number | undefined
   /** Any other than this machine's own needs `keys`, or `withoutKey`. @default '127.0.0.1' */
-  host?: string
+  host?: string | undefined
   /** Everybody who reaches this server may use it. @default false */
-  withoutKey?: boolean
+  withoutKey?: boolean | undefined
 }
 
 export interface RunningServer {
@@ -47,9 +47,11 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       `Expected an API key for listening on ${host}, where others can reach this server. Give keys, or listen on 127.0.0.1, or say withoutKey: true.`,
     )
   }
-  const hosts = isLocal && !isLocked ? ['127.0.0.1', '[::1]', 'localhost'] : undefined
+  // Who lets everybody in lets in every name too.
+  const hosts =
+    isLocal && !isLocked && !withoutKey ? ['127.0.0.1', '[::1]', 'localhost'] : undefined
   const handler = createHandler({ ...(hosts ? { hosts } : {}), ...rest })
-  const server = createServer(patience, handler.node)
+  const server = createServer(timeouts, handler.node)
   server.maxConnections = 4096
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -72,7 +74,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
 }
 
 /** Milliseconds, against clients that send a byte now and then to hold a connection. */
-const patience = {
+const timeouts = {
   headersTimeout: 10_000,
   requestTimeout: 60_000,
   keepAliveTimeout: 65_000,

@@ -1,18 +1,14 @@
 // Spans through @opentelemetry/api, which the user installs and registers a provider with.
 import { createRequire } from 'node:module'
-import type { Incoming } from './exchange.ts'
-import type { LogLine } from './log.ts'
+import type { HttpRequest } from './http/messages.ts'
+import type { LogLine } from './request-log.ts'
 
 type Api = typeof import('@opentelemetry/api')
 
-const operations: Readonly<Record<string, string>> = {
-  '/v1/embeddings': 'embeddings',
-  '/v2/embed': 'embeddings',
-  '/embed': 'embeddings',
-  '/embed_all': 'embeddings',
-  '/v1/rerank': 'retrieval',
-  '/v2/rerank': 'retrieval',
-  '/rerank': 'retrieval',
+/** What a route does, by the end of its path. */
+function operationOf(route: string): string | undefined {
+  if (/rerank(ing)?$|\/ranking$|\/score$/.test(route)) return 'retrieval'
+  return /embed(dings|_all)?$/.test(route) ? 'embeddings' : undefined
 }
 
 const peer = '@opentelemetry/api'
@@ -34,18 +30,18 @@ export class Tracing {
 
   /** Runs `work` inside a span that continues the caller's trace. `line` is complete when it ends. */
   async around<T>(
-    incoming: Incoming,
+    request: HttpRequest,
     route: string,
     work: (done: (line: LogLine, dimensions: number | null) => void) => Promise<T>,
   ): Promise<T> {
     const { context, propagation, SpanKind, SpanStatusCode, trace } = await this.#api
-    const carrier = propagation.extract(context.active(), incoming, {
+    const carrier = propagation.extract(context.active(), request, {
       get: (from, name) => from.header(name) ?? undefined,
       keys: () => [],
     })
     const span = trace
       .getTracer('qwen3-embed')
-      .startSpan(`${incoming.method} ${route}`, { kind: SpanKind.SERVER }, carrier)
+      .startSpan(`${request.method} ${route}`, { kind: SpanKind.SERVER }, carrier)
     const done = (line: LogLine, dimensions: number | null) => {
       span.setAttributes({
         'http.request.method': line.method,
@@ -56,7 +52,7 @@ export class Tracing {
         'qwen3_embed.request_id': line.id,
         'qwen3_embed.texts': line.texts,
       })
-      const operation = operations[route]
+      const operation = operationOf(route)
       if (operation) span.setAttribute('gen_ai.operation.name', operation)
       if (line.model !== null) span.setAttribute('gen_ai.request.model', line.model)
       if (dimensions !== null) span.setAttribute('gen_ai.embeddings.dimension.count', dimensions)

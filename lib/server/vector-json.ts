@@ -1,6 +1,6 @@
 // Vectors as they stand in an answer: which numbers (precision), and written how (a list or base64).
-import { type Precision, quantise, toBase64 } from '../index.ts'
-import type { ServedEmbedder } from './served.ts'
+import { type Precision, quantize, toBase64 } from '../index.ts'
+import type { ServedEmbedder } from './models.ts'
 
 export interface Form {
   readonly precision: Precision
@@ -18,7 +18,7 @@ export function* vectorsJson(
       yield isBase64 ? `"${toBase64(vector)}"` : floatsJson(vector)
       continue
     }
-    const [bytes] = quantise([vector], precision, served.ranges(vector.length))
+    const [bytes] = quantize([vector], precision, served.ranges(vector.length))
     yield isBase64 ? `"${toBase64(bytes!)}"` : `[${bytes!.join(',')}]`
   }
 }

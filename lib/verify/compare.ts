@@ -1,5 +1,5 @@
 // Runs goldens through a loaded model and says how far it is off.
-import { Embedder, Reranker, similarity } from '../index.ts'
+import { Embedder, Reranker, similarity, type TokenOptions } from '../index.ts'
 import {
   type Allowed,
   allowed,
@@ -30,7 +30,7 @@ export async function compare(
   signal?: AbortSignal,
 ): Promise<Comparison[]> {
   const results: Comparison[] = []
-  const call = signal ? { signal } : {}
+  const call = { signal }
   for (const check of goldens.checks) {
     if (check.check === 'tokens') results.push(...(await compareTokens(model, check, call)))
     else if (model instanceof Reranker) results.push(...(await compareLogits(model, check, call)))
@@ -40,11 +40,11 @@ export async function compare(
   return results
 }
 
-type Call = { signal?: AbortSignal }
+type Call = { signal: AbortSignal | undefined }
 
 async function compareTokens(model: Embedder | Reranker, check: TokensCheck, call: Call) {
   const { instruction } = check
-  const options = instruction === undefined ? call : { ...call, instruction }
+  const options = { ...call, instruction }
   const results: Comparison[] = []
   for (const [i, input] of check.inputs.entries()) {
     const ids = await idsOf(model, input, options)
@@ -74,7 +74,7 @@ async function compareTokens(model: Embedder | Reranker, check: TokensCheck, cal
 function idsOf(
   model: Embedder | Reranker,
   input: string | readonly [string, string],
-  options: { instruction?: string; signal?: AbortSignal },
+  options: TokenOptions,
 ): Promise<Int32Array> {
   if (model instanceof Embedder && typeof input === 'string') return model.tokenize(input, options)
   if (model instanceof Reranker && typeof input !== 'string') {
@@ -99,10 +99,10 @@ async function compareCosines(model: Embedder, check: Check, call: Call): Promis
     tolerance,
   } = check as SimilarityCheck
   const [questions, vectors] = await Promise.all([
-    model.embed([...queries], { ...call, instruction }),
-    model.embedDocuments([...documents], call),
+    model.embed(queries, { ...call, instruction }),
+    model.embed(documents, call),
   ])
-  const limit = allowed(tolerance, model.info.quantisation)
+  const limit = allowed(tolerance, model.info.quantization)
   return questions.flatMap((question, row) => {
     const got = vectors.map((vector) => similarity(question, vector))
     const items = documents.map((document) => `${queries[row]} × ${document}`)
@@ -114,10 +114,10 @@ async function compareLogits(model: Reranker, check: Check, call: Call): Promise
   const { source, instruction, query, documents, expected, tolerance } = check as LogitCheck
   const got = await model.score(
     documents.map((document) => [query, document]),
-    { ...call, output: 'logit', ...(instruction === undefined ? {} : { instruction }) },
+    { ...call, output: 'logit', instruction },
   )
   const items = documents.map((document) => `${query} × ${document}`)
-  const limit = allowed(tolerance, model.info.quantisation)
+  const limit = allowed(tolerance, model.info.quantization)
   return values('logit', source, items, expected, got, limit)
 }
 
@@ -127,7 +127,7 @@ async function compareVector(model: Embedder, check: VectorCheck, call: Call): P
   const got = Array.from(vector!.subarray(0, expected.length))
   const difference =
     Math.hypot(...expected.map((value, i) => value - got[i]!)) / Math.hypot(...expected)
-  const limit = allowed(tolerance, model.info.quantisation)
+  const limit = allowed(tolerance, model.info.quantization)
   return {
     check: 'vector',
     source,

@@ -60,9 +60,9 @@ export interface LogitCheck extends Described {
 export type Tolerance = Allowed | Readonly<Record<string, Allowed>>
 export type Allowed = number | 'order'
 
-export function allowed(tolerance: Tolerance, quantisation: string): Allowed {
+export function allowed(tolerance: Tolerance, quantization: string): Allowed {
   if (typeof tolerance !== 'object') return tolerance
-  return tolerance[quantisation] ?? tolerance.other ?? 'order'
+  return tolerance[quantization] ?? tolerance.other ?? 'order'
 }
 
 /** @throws Error that names the first thing that is not as it should be. */

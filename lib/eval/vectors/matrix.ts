@@ -1,4 +1,4 @@
-import { quantise } from '../../index.ts'
+import { quantize } from '../../index.ts'
 import type { Matrix } from '../learn/logistic.ts'
 
 export type { Matrix }
@@ -10,7 +10,7 @@ export const encodings: readonly Encoding[] = ['float32', 'int8', 'binary']
 
 /**
  * Rows cut to their first dimensions, scaled to unit length, and rounded as an index would keep them. Of bytes and bits
- * the numbers are what {@link quantise} gives: their inner products with a query order as those of the vectors, nearly.
+ * the numbers are what {@link quantize} gives: their inner products with a query order as those of the vectors, nearly.
  */
 export function encode(
   { values, rows, width }: Matrix,
@@ -22,7 +22,7 @@ export function encode(
     const kept = values.subarray(row * width, row * width + dimensions)
     const target = whole.subarray(row * dimensions, (row + 1) * dimensions)
     target.set(dimensions === width ? kept : unit(kept))
-    if (encoding === 'int8') target.set(quantise([target], 'int8')[0]!)
+    if (encoding === 'int8') target.set(quantize([target], 'int8')[0]!)
     else if (encoding === 'binary')
       for (let i = 0; i < dimensions; i++) target[i] = target[i]! > 0 ? 1 : -1
   }

@@ -1,1 +1,0 @@
-exports.root = __dirname

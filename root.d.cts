@@ -1,2 +1,0 @@
-/** The folder of this package, as an absolute path. */
-export declare const root: string
