@@ -1,11 +1,15 @@
 // The server's page in headless Chromium: light, dark, narrow, each view and each state; checks what must be on it.
-// Needs Chromium and playwright-core: apt-get install chromium && npm install --no-save playwright-core
+// axe-core looks for what keeps people out. Needs Chromium (apt-get install chromium) and the packages of test/consumers.
 // Usage: node scripts/screenshot.mjs FOLDER [RERANKER.gguf]
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { chromium } from 'playwright-core'
 import { Embedder, Reranker } from '../dist/index.js'
 import { serve } from '../dist/server/index.js'
+
+const require = createRequire(new URL('../test/consumers/package.json', import.meta.url))
+const { chromium } = require('playwright-core')
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
 
 const [folder = 'build/screenshots', reranker] = process.argv.slice(2)
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
@@ -35,12 +39,64 @@ const odd = [
 ]
 for (const { name, ...look } of looks) {
   const server = await serve({ models, port: 0 })
-  const { page, take, expect, search } = await open(name, look, server)
+  const { page, take, expect, search, accessible } = await open(name, look, server)
   await page.waitForSelector('#results li')
+  await page.waitForSelector('#found[aria-busy=false]')
   if (!reranker) expect(await page.textContent('#results li .document'), /refund/)
+  await page.waitForFunction(() => / ms$/.test(document.querySelector('#cost').textContent))
   expect(await page.textContent('#cost'), /^[\d,]+ tokens, \d+ ms$/)
   expect(await page.textContent('#legend-end'), reranker ? /^A full bar is 1.$/ : /No reranker/)
   await take('ranked')
+  await accessible('ranked')
+
+  expect(await page.textContent('#address'), new RegExp(`^${server.url}/v1$`))
+  expect(await page.textContent('#models'), /not a Qwen model/)
+  for (const client of await page.$$eval('#client option', (all) => all.map((one) => one.text))) {
+    await page.selectOption('#client', client)
+    expect(await page.textContent('#snippet'), new RegExp(server.url))
+  }
+  await page.click('#copy-snippet')
+  await page.waitForSelector('#copy-snippet >> text=/Copied|Press/')
+
+  // Another query typed: what stands there is of the one before.
+  await page.fill('#query', 'another')
+  expect(await page.getAttribute('#found', 'aria-busy'), /true/)
+  await page.press('#query', 'Enter')
+  await page.waitForSelector('#found[aria-busy=false]')
+  expect(await page.textContent('#asked'), /“another”/)
+
+  // What was typed outlives a reload, and a link carries a query.
+  await page.fill('#documents', 'kept one\nkept two')
+  await page.click('#link')
+  expect(page.url(), /#query=another.*documents=kept/)
+  await page.goto('about:blank')
+  await page.goto(server.url)
+  await page.waitForSelector('#results li >> nth=1')
+  expect(await page.inputValue('#documents'), /^kept one\nkept two$/)
+  await page.goto(`${server.url}/#query=linked&documents=a%0Ab%0Ac`)
+  await page.reload()
+  await page.waitForSelector('#results li >> nth=2')
+  expect(await page.textContent('#asked'), /“linked”/)
+  const dropped = join(folder, 'dropped.txt')
+  writeFileSync(dropped, 'from a file\nand another line\n')
+  await page.setInputFiles('#file', dropped)
+  await page.waitForFunction(() => document.querySelectorAll('#results li').length === 2)
+  writeFileSync(dropped, Buffer.from([0, 1, 2, 255]))
+  await page.setInputFiles('#file', dropped)
+  await page.waitForSelector('#problem >> text=is not text')
+  if (reranker) {
+    const long = (i) => `document ${i} of many words `.repeat(8)
+    await search('many words', Array.from({ length: 1200 }, (_, i) => long(i)).join('\n'))
+    await page.waitForSelector('#doing >> text=/Reranked \\d+ of 1,200/')
+    await take('progress')
+    await page.click('#cancel')
+    await page.waitForSelector('#asked >> text=Cancelled')
+    expect(await page.getAttribute('#found', 'aria-busy'), /true/)
+  }
+  await page.click('#reset')
+  await page.waitForFunction(() => document.querySelectorAll('#results li').length === 12)
+  await page.waitForSelector('#found[aria-busy=false]')
+  if (reranker) await page.waitForSelector('#results .moved')
 
   await page.click('#tab-map')
   await page.hover('#grid .cell >> nth=1')
@@ -51,6 +107,7 @@ for (const { name, ...look } of looks) {
   await page.keyboard.press('End')
   expect(await page.getAttribute('#current', 'aria-label'), /: To reset.+ × The printer/)
   await take('map-keyboard')
+  await accessible('map')
 
   await page.click('#tab-ranked')
   await page.click('summary')
@@ -59,6 +116,7 @@ for (const { name, ...look } of looks) {
     return document.querySelectorAll('#results li').length === count
   }, odd.length)
   if (await page.$('#results b, #results img')) problems.push(`${name}: a document became markup`)
+  await page.waitForFunction(() => / ms$/.test(document.querySelector('#cost').textContent))
   expect(await page.textContent('#cost'), / cut, /)
   await take('odd')
   await page.click('#tab-map')
@@ -140,6 +198,19 @@ async function open(name, look, server) {
       if (wide > 0) problems.push(`${name}-${what}: ${wide} pixels wider than the screen`)
       await page.screenshot({ path: join(folder, `${name}-${what}.png`), ...options })
       pictures++
+    },
+    /** https://github.com/dequelabs/axe-core: its rules for WCAG and good practice. */
+    async accessible(what) {
+      // The page's policy lets no script in but its own: this one comes from outside the page.
+      const { violations } = await page.evaluate(`${axe}; axe.run()`)
+      for (const { id, nodes } of violations) {
+        problems.push(
+          `${name}-${what}: axe ${id}: ${nodes
+            .map((node) => node.html)
+            .join(' | ')
+            .slice(0, 300)}`,
+        )
+      }
     },
     expect(text, pattern) {
       if (!pattern.test(text)) problems.push(`${name}: ${text} is not like ${pattern}`)

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest'
+import { percentile } from '../lib/cli/numbers.ts'
 import * as options from '../lib/options.ts'
 
 const model = { width: 256, pooling: 'last', priority: 'bulk' } as const
+
+it('a percentile is the value below which its share lies', () => {
+  const sorted = Array.from({ length: 100 }, (_, i) => i)
+  expect([0, 0.5, 0.95, 1].map((share) => percentile(sorted, share))).toEqual([0, 50, 95, 99])
+})
 
 describe('misuse is told before any work', () => {
   it.each([0, 31, 257, 64.5, Number.NaN, Number.POSITIVE_INFINITY])(

@@ -9,7 +9,9 @@ async function exitOf(
   body: string,
 ): Promise<{ code: number | null; signal: string | null; output: string }> {
   const script = `import { Embedder } from 'qwen3-embed'\nimport { Worker } from 'node:worker_threads'\n${body}`
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { cwd: root })
+  const child = spawn(process.execPath, ['--expose-gc', '--input-type=module', '--eval', script], {
+    cwd: root,
+  })
   let output = ''
   child.stdout.on('data', (data) => (output += data))
   child.stderr.on('data', (data) => (output += data))
@@ -59,7 +61,13 @@ describe('a process ends by itself', () => {
     ],
     [
       'with models dropped and collected',
-      `for (let i = 0; i < 5; i++) (await Embedder.load('mini')).embedQuery('x'); await new Promise((r) => setTimeout(r, 200))`,
+      `let collected = 0
+       const registry = new FinalizationRegistry(() => collected++)
+       for (let i = 0; i < 5; i++) await (async () => {
+         const e = await Embedder.load('mini'); registry.register(e, i); e.embedQuery('x').catch(() => {})
+       })()
+       for (let i = 0; i < 200 && collected < 4; i++) { gc(); await new Promise((r) => setTimeout(r, 20)) }
+       if (collected < 4) console.log('only', collected, 'were collected')`,
     ],
   ])('%s', async (_, body) => {
     const { code, signal, output } = await exitOf(body)

@@ -302,7 +302,7 @@ describe('fewer bytes', () => {
   })
 
   it('go out as the client takes them', async () => {
-    const handler = createHandler({ models: { mini: server.embedder } })
+    const handler = createHandler({ models: { mini: server.embedder }, compress: true })
     const ask = (coding: string) =>
       handler.fetch(
         new Request('http://x/embed', {

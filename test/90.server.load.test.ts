@@ -8,6 +8,7 @@ import { runInNewContext } from 'node:vm'
 import OpenAI from 'openai'
 import { describe, expect, it } from 'vitest'
 import type { LogLine } from '../lib/server/index.ts'
+import { secondsToWait } from '../lib/server/admission.ts'
 import { startServer } from './fixtures/server.ts'
 
 const many = (count: number, words = 20) =>
@@ -15,6 +16,13 @@ const many = (count: number, words = 20) =>
     { length: count },
     (_, i) => `passage ${i} ${'about this and that '.repeat(words / 4)}`,
   )
+
+it('Retry-After is how long what waits will take', () => {
+  const stats = { productsMs: 1500, attentionMs: 300, restMs: 200, waiting: 100 }
+  const of = (finished: number, waiting: number) =>
+    secondsToWait({ model: { stats: { ...stats, waiting } }, finished } as never)
+  expect([of(10, 100), of(10, 5), of(10, 0), of(1, 1000)]).toEqual([20, 1, 1, 60])
+})
 
 describe('under load', () => {
   it('answers clients at the same time as if each were alone', async () => {

@@ -161,7 +161,8 @@ describe('tracing', () => {
   })
 
   it('makes a span of each request, within the caller’s trace', async () => {
-    const handler = createHandler({ models: { mini: server.embedder }, tracing: true })
+    const models = { mini: server.embedder, ranker: server.reranker }
+    const handler = createHandler({ models, tracing: true })
     const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
     const ask = (body: object) =>
       handler.fetch(
@@ -176,6 +177,17 @@ describe('tracing', () => {
       )
     expect((await ask({ input: 'a', dimensions: 64 })).status).toBe(200)
     expect((await ask({ input: 5 })).status).toBe(400)
+    const ranking = await handler.fetch(
+      new Request('http://x/rerank', {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          traceparent: `00-${traceId}-00f067aa0ba902b7-01`,
+        },
+        body: JSON.stringify({ query: 'q', documents: ['d'] }),
+      }),
+    )
+    expect(ranking.status).toBe(200)
     expect(seen).toMatchObject([
       {
         name: 'POST /v1/embeddings',
@@ -191,6 +203,10 @@ describe('tracing', () => {
         },
       },
       { isEnded: true, attributes: { 'http.response.status_code': 400, 'error.type': 'invalid' } },
+      {
+        isEnded: true,
+        attributes: { 'gen_ai.operation.name': 'retrieval', 'gen_ai.request.model': 'ranker' },
+      },
     ])
   })
 })

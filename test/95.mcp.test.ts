@@ -7,6 +7,7 @@ import { Client } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { Embedder, Reranker, similarity } from 'qwen3-embed'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { KnownVectors } from '../lib/integrations/known-vectors.ts'
 import { fixture } from './fixtures/models.ts'
 import { documents } from './fixtures/sentences.ts'
 
@@ -136,4 +137,13 @@ it('has an example that runs', () => {
   expect(lines[0]).toBe('search, rerank')
   expect(lines[1]).toContain('electron.md')
   expect(lines.filter((line) => line.startsWith('reranked'))).toHaveLength(3)
+})
+
+it('vectors that are known keep no more memory than their own', async () => {
+  const embedder = await Embedder.load('mini')
+  const known = new KnownVectors()
+  const vectors = await known.of(embedder as never, ['a', 'b', 'a'], {})
+  expect(vectors[2]).toBe(vectors[0])
+  for (const one of vectors) expect(one.buffer.byteLength).toBe(one.byteLength)
+  await embedder.close()
 })

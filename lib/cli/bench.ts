@@ -3,7 +3,7 @@ import { passages, shortTexts } from './bench-texts.ts'
 import { type Command, remark, type Session } from './command.ts'
 import { findModel, load, loadOptions } from './load.ts'
 import { Misuse } from './misuse.ts'
-import { bytes, count, milliseconds, rate } from './numbers.ts'
+import { bytes, count, milliseconds, percentile, rate } from './numbers.ts'
 import { print, printJson } from './print.ts'
 import { columns, painter } from './terminal.ts'
 
@@ -152,8 +152,7 @@ async function timeEach(run: Run, seconds: number): Promise<Latency> {
     times.push(performance.now() - before)
   } while (performance.now() < end)
   times.sort((a, b) => a - b)
-  const at = (share: number) => times[Math.min(times.length - 1, Math.floor(share * times.length))]!
-  return { calls: times.length, p50Ms: at(0.5), p95Ms: at(0.95) }
+  return { calls: times.length, p50Ms: percentile(times, 0.5), p95Ms: percentile(times, 0.95) }
 }
 
 function report(

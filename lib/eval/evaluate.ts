@@ -145,8 +145,8 @@ function systemOf(result: Result, context: Context, options: EvaluateOptions): S
   }
 }
 
-function factsOf({ fingerprint, quantisation, architecture }: ModelInfo) {
-  return { fingerprint, quantisation, architecture }
+function factsOf({ fingerprint, quantization, architecture }: ModelInfo) {
+  return { fingerprint, quantization, architecture }
 }
 
 function nameOf(given: string | { info: ModelInfo }, info: ModelInfo): string {

@@ -37,7 +37,7 @@ export function failureOf(error: unknown, served: Served, { signal }: Context, p
 }
 
 /** Until what waits now is done, going by what was done so far. */
-function secondsToWait({ model, finished }: Served): number {
+export function secondsToWait({ model, finished }: Served): number {
   const { productsMs, attentionMs, restMs, waiting } = model.stats
   const each = (productsMs + attentionMs + restMs) / Math.max(1, finished)
   return Math.min(60, Math.max(1, Math.ceil((waiting * each) / 1000)))

@@ -38,6 +38,8 @@ export interface HandlerOptions {
   hosts?: readonly string[] | undefined
   /** Path that everything is under, as in `/api/models`. @default '' */
   basePath?: string | undefined
+  /** Compress answers for clients that accept it; the frameworks that a handler is mounted in do so themselves. @default false; of `serve`, true */
+  compress?: boolean | undefined
   /** Serve the page at `/`. @default true */
   page?: boolean | undefined
   /** One call for each answered request. It holds no text of a user. */
@@ -96,6 +98,7 @@ const known: readonly (keyof HandlerOptions)[] = [
   'hosts',
   'basePath',
   'page',
+  'compress',
   'log',
   'tracing',
   'limits',
@@ -134,6 +137,7 @@ export function readHandlerOptions(given: HandlerOptions): Settings {
     hosts: given.hosts?.map((host) => host.toLowerCase()) ?? null,
     basePath,
     page: given.page ?? true,
+    compress: given.compress ?? false,
     log: given.log ?? null,
     tracing: given.tracing ?? false,
     limits: readLimits(limits),

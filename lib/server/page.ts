@@ -1,4 +1,4 @@
-// The page at `/`: three files, one answer, nothing fetched from elsewhere.
+// The page at `/`: a few files, one answer, nothing fetched from elsewhere.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,18 +13,20 @@ export function page(): HttpResponse {
 }
 
 function make(): HttpResponse {
-  const [html, style, script] = ['page.html', 'page.css', 'page.js'].map((name) =>
-    readFileSync(join(root, 'lib', 'server', 'page', name), 'utf8'),
-  ) as [string, string, string]
-  const whole = html
+  const read = (name: string) => readFileSync(join(root, 'lib', 'server', 'page', name), 'utf8')
+  const style = read('page.css')
+  const scripts: string[] = []
+  const whole = read('page.html')
     .replace('<link rel="stylesheet" href="page.css" />', () => `<style>${style}</style>`)
-    .replace('<script type="module" src="page.js"></script>', () => {
+    .replace(/<script type="module" src="(\w+\.js)"><\/script>/g, (_, name: string) => {
+      const script = read(name)
+      scripts.push(`'${hash(script)}'`)
       return `<script type="module">${script}</script>`
     })
   const policy = [
     "default-src 'none'",
     `style-src '${hash(style)}'`,
-    `script-src '${hash(script)}'`,
+    `script-src ${scripts.join(' ')}`,
     "connect-src 'self'",
     'img-src data:',
     "base-uri 'none'",

@@ -209,10 +209,10 @@ export class Pipeline implements ServerState {
         headers['content-length'] = `${Buffer.byteLength(response.body)}`
         response.body = ''
       }
-      compress(request, response)
+      if (this.settings.compress) compress(request, response)
       end()
     } else {
-      compress(request, response)
+      if (this.settings.compress) compress(request, response)
       response.body = ending(
         response.body as AsyncIterable<string | Uint8Array>,
         context.signal,

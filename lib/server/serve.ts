@@ -50,7 +50,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   // Who lets everybody in lets in every name too.
   const hosts =
     isLocal && !isLocked && !withoutKey ? ['127.0.0.1', '[::1]', 'localhost'] : undefined
-  const handler = createHandler({ ...(hosts ? { hosts } : {}), ...rest })
+  const handler = createHandler({ compress: true, ...rest, hosts: rest.hosts ?? hosts })
   const server = createServer(timeouts, handler.node)
   server.maxConnections = 4096
   await new Promise<void>((resolve, reject) => {

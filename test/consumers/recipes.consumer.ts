@@ -13,9 +13,7 @@ const port = Number(process.env.PORT)
 `
 /** A block of the docs, by something that is in it. */
 function block(mark: string): string {
-  const found = [...docs.matchAll(/\`\`\`js\n([\s\S]*?)\`\`\`/g)].find(([, code]) =>
-    code!.includes(mark),
-  )
+  const found = [...docs.matchAll(/```js\n([\s\S]*?)```/g)].find(([, code]) => code!.includes(mark))
   expect(found, `a block with ${mark}`).toBeDefined()
   return found![1]!
 }

@@ -23,9 +23,9 @@ export interface Histogram {
 /** One way to answer the same questions: a model, cut to so many dimensions, perhaps with a reranker after it. */
 export interface System {
   label: string
-  model: { name: string; fingerprint: string; quantisation: string; architecture: string }
+  model: { name: string; fingerprint: string; quantization: string; architecture: string }
   adapter: string | null
-  reranker: { name: string; fingerprint: string; quantisation: string; top: number } | null
+  reranker: { name: string; fingerprint: string; quantization: string; top: number } | null
   instruction: string
   dimensions: number
   encoding: string

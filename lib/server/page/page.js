@@ -2,21 +2,6 @@
 const base = location.pathname.replace(/\/$/, '')
 const $ = (id) => document.getElementById(id)
 
-const examples = [
-  'You can return the product within thirty days for a refund.',
-  'To reset your password, click the link in the email.',
-  'Our flight was cancelled because of the storm.',
-  'The train to London leaves at nine in the morning.',
-  'You need a passport to travel abroad.',
-  'Aspirin relieves headaches and lowers fever.',
-  'Berlin is the capital of Germany.',
-  'Paris is the capital city of France.',
-  'Water freezes at zero degrees Celsius.',
-  'The bank lends money to young families who buy a house.',
-  'Prices in the shops have risen again this year.',
-  'The printer is out of paper again.',
-]
-
 /** Documents that the list shows: nobody reads further, and a browser takes its time over thousands. */
 const listSize = 200
 
@@ -25,6 +10,9 @@ const mapSize = 60
 
 /** Texts of one request: long lists stay within a server's limits. */
 const partSize = 256
+
+/** Pairs of one request: few enough that progress is seen. */
+const pairsSize = 16
 
 let isReady = false
 let working = new AbortController()
@@ -72,22 +60,28 @@ async function embed(texts, more, signal) {
 }
 
 /** Scores, or null where no model gives any. */
-async function rerank(query, texts, more, signal) {
+async function rerank(query, texts, more, signal, onPart) {
   const model = $('reranker').value
   if (model === '' || query === '') return { items: null, tokens: 0, cut: 0 }
-  return inParts(texts, async (documents) => {
-    const body = { model, query, documents, truncation: true, ...more }
-    const { results, ...answer } = await call('/v1/rerank', body, signal)
-    const items = new Array(documents.length)
-    for (const { index, relevance_score: score } of results) items[index] = score
-    return { ...answer, items }
-  })
+  return inParts(
+    texts,
+    async (documents) => {
+      const body = { model, query, documents, truncation: true, ...more }
+      const { results, ...answer } = await call('/v1/rerank', body, signal)
+      const items = new Array(documents.length)
+      for (const { index, relevance_score: score } of results) items[index] = score
+      return { ...answer, items }
+    },
+    pairsSize,
+    onPart,
+  )
 }
 
-async function inParts(texts, ask) {
+async function inParts(texts, ask, size = partSize, onPart = () => {}) {
   const whole = { items: [], tokens: 0, cut: 0 }
-  for (let i = 0; i < texts.length; i += partSize) {
-    const { items, usage, cut } = await ask(texts.slice(i, i + partSize))
+  for (let i = 0; i < texts.length; i += size) {
+    onPart(i, texts.length)
+    const { items, usage, cut } = await ask(texts.slice(i, i + size))
     whole.items.push(...items)
     whole.tokens += usage.total_tokens
     whole.cut += cut
@@ -121,34 +115,67 @@ async function run() {
   const text = $('instruction').value.trim()
   const instruction = text === '' ? {} : { instruction: text }
   showCount()
-  const patience = setTimeout(() => {
-    $('cost').textContent = 'Working…'
-  }, 300)
+  // What stands there is of another search from now on.
+  setStale(true)
+  $('cost').textContent = ''
+  const patience = setTimeout(() => doing('Embedding…', undefined), 300)
   try {
     if (!isReady) await loadModels(signal)
     const start = performance.now()
-    const parts = await Promise.all([
+    const near = await Promise.all([
       embed(
         query === '' ? [] : [query],
         text === '' ? { input_type: 'query' } : instruction,
         signal,
       ),
       embed(texts, { truncate: true }, signal),
-      rerank(query, texts, instruction, signal),
     ])
-    const milliseconds = performance.now() - start
-    const [asked, given, ranked] = parts.map(({ items }) => items)
+    const [asked, given] = near.map(({ items }) => items)
+    const ranks = $('reranker').value !== '' && query !== '' && texts.length > 0
+    // The order by similarity is there long before a reranker is done.
+    if (ranks && given) showResults({ texts, query, given, asked, ranked: null })
+    const last = await rerank(query, texts, instruction, signal, (done, total) => {
+      clearTimeout(patience)
+      doing(`Reranked ${many(done)} of ${many(total)}`, done / total)
+    })
+    const parts = [...near, last]
     tell('')
-    showRanked(texts, query, given, asked?.[0], ranked)
-    showMap(texts, given)
-    $('cost').textContent = cost(parts, milliseconds)
+    showResults({ texts, query, given, asked, ranked: last.items })
+    $('cost').textContent = cost(parts, performance.now() - start)
   } catch (error) {
     if (signal.aborted) return
     tell(error.message)
-    $('cost').textContent = ''
   } finally {
     clearTimeout(patience)
+    if (!signal.aborted) $('working').hidden = true
   }
+}
+
+function showResults({ texts, query, given, asked, ranked }) {
+  showRanked(texts, query, given, asked?.[0], ranked)
+  showMap(texts, given)
+  say('asked', query === '' || texts.length === 0 ? '' : `For “${beginning(query)}”`)
+  setStale(false)
+}
+
+function doing(what, share) {
+  $('working').hidden = false
+  $('doing').textContent = what
+  if (share === undefined) $('progress').removeAttribute('value')
+  else $('progress').value = share
+}
+
+/** Results of an earlier query, or of other documents, are never taken for those of this one. */
+function setStale(is) {
+  $('found').classList.toggle('stale', is)
+  $('found').setAttribute('aria-busy', `${is}`)
+}
+
+function cancel() {
+  working.abort()
+  $('working').hidden = true
+  setStale(true)
+  say('asked', 'Cancelled. What is below is not of this search.')
 }
 
 function cost(parts, milliseconds) {
@@ -167,7 +194,9 @@ function showRanked(texts, query, vectors, asked, scores) {
         const similarity = vectors ? dot(vectors[i], asked) : null
         return { text, similarity, score: scores?.[i] ?? null }
       })
-  rows.sort((a, b) => (b.score ?? b.similarity) - (a.score ?? a.similarity))
+  const before = placesBy(rows, ({ similarity }) => similarity)
+  const shown = rows.map((row, i) => ({ ...row, before: before?.[i] }))
+  shown.sort((a, b) => (b.score ?? b.similarity) - (a.score ?? a.similarity))
   say(
     'ranked-note',
     texts.length === 0
@@ -184,13 +213,34 @@ function showRanked(texts, query, vectors, asked, scores) {
   $('legend-lower').hidden = vectors === null
   $('legend-end').textContent = `A full bar is 1.${scores ? '' : ' No reranker is loaded.'}`
   $('results').replaceChildren(
-    ...rows.slice(0, listSize).map(({ text, similarity, score }, i) => {
+    ...shown.slice(0, listSize).map(({ text, similarity, score, before }, i) => {
       const body = element('div', '', directed('p', 'document', text))
       if (similarity !== null) body.append(bar('similarity', 'Similarity', similarity))
       if (score !== null) body.append(bar('rerank', 'Reranked', score))
-      return element('li', '', element('span', 'rank', `${i + 1}`), body)
+      const moved = score === null || before === undefined ? [] : [movedFrom(before, i)]
+      return element('li', '', element('span', 'rank', `${i + 1}`, ...moved), body)
     }),
   )
+}
+
+/** Places in the order of a number, best first; undefined where there are none. */
+function placesBy(rows, number) {
+  if (rows.length === 0 || number(rows[0]) === null) return undefined
+  const order = rows.map((_, i) => i).sort((a, b) => number(rows[b]) - number(rows[a]))
+  const places = new Array(rows.length)
+  for (const [place, i] of order.entries()) places[i] = place
+  return places
+}
+
+/** What the reranker did to a document: where it stood by similarity alone. */
+function movedFrom(before, now) {
+  const by = before - now
+  const arrow = by > 0 ? `▲${by}` : by < 0 ? `▼${-by}` : '='
+  const made = element('span', `moved ${by > 0 ? 'up' : by < 0 ? 'down' : ''}`, arrow)
+  made.title = `${before + 1} by similarity, ${now + 1} reranked`
+  made.setAttribute('aria-label', `was ${before + 1}`)
+  made.setAttribute('role', 'img')
+  return made
 }
 
 function bar(kind, what, value) {
@@ -343,6 +393,7 @@ async function loadModels(signal) {
     $(`${name}-picker`).hidden = models.length === 0
   }
   $('key-form').hidden = true
+  document.dispatchEvent(new CustomEvent('models', { detail: data }))
   isReady = true
 }
 
@@ -353,8 +404,11 @@ function show(name) {
   }
 }
 
-$('documents').value = examples.join('\n')
 $('documents').addEventListener('input', showCount)
+for (const id of ['documents', 'query', 'instruction']) {
+  $(id).addEventListener('input', () => setStale(true))
+}
+$('cancel').addEventListener('click', cancel)
 $('input').addEventListener('submit', (event) => {
   event.preventDefault()
   run()
