@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "addon/model.h"
-#include "core/job.h"
+#include "core/road/job.h"
 
 namespace qwen3_embed {
 

@@ -2,7 +2,7 @@
 
 #include "addon/error.h"
 #include "addon/facts.h"
-#include "core/backends.h"
+#include "core/machine/backends.h"
 
 namespace qwen3_embed {
 

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "addon/root.h"
-#include "core/lane.h"
+#include "core/road/lane.h"
 
 namespace qwen3_embed {
 

@@ -1,5 +1,5 @@
 // What read_facts says of good files, and what it says of each thing that can be wrong with one.
-#include "core/facts.h"
+#include "core/file/facts.h"
 
 #include <cstdlib>
 #include <limits>

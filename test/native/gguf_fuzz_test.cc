@@ -12,10 +12,10 @@
 #include <optional>
 
 #include "check.h"
-#include "core/facts.h"
 #include "core/failure.h"
-#include "core/gguf.h"
-#include "core/packed.h"
+#include "core/file/facts.h"
+#include "core/file/gguf_file.h"
+#include "core/packed/packed.h"
 #include "gguf_mutations.h"
 #include "llama.h"
 #include "tiny_models.h"

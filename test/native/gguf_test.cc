@@ -1,9 +1,8 @@
 // Each kind of damage to a GGUF file, and the failure it must end in.
-#include "core/gguf.h"
-
 #include "check.h"
 #include "core/failure.h"
-#include "core/gguf_reader.h"
+#include "core/file/gguf_file.h"
+#include "core/file/gguf_reader.h"
 #include "tiny_models.h"
 
 namespace {

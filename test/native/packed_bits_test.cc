@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "check.h"
-#include "core/packed.h"
+#include "core/packed/packed.h"
 #include "kernels/kernels.h"
 #include "packed_model.h"
 

@@ -1,6 +1,4 @@
 // The engine's threads: every item once, nobody waits in vain, nothing burns while idle.
-#include "core/packed_crew.h"
-
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -9,6 +7,7 @@
 #include <vector>
 
 #include "check.h"
+#include "core/cpu/crew.h"
 #include "core/failure.h"
 
 using namespace qwen3_embed;

@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "core/backends.h"
-#include "core/facts.h"
-#include "core/generic.h"
-#include "core/gguf.h"
-#include "core/packed.h"
+#include "core/file/facts.h"
+#include "core/file/gguf_file.h"
+#include "core/generic/generic.h"
+#include "core/machine/backends.h"
+#include "core/packed/packed.h"
 #include "ggml-cpp.h"
 #include "ggml.h"
 #include "gguf.h"

@@ -1,5 +1,5 @@
 // The packed engine against llama.cpp's own pass, for every weight type, head and pooling.
-#include "core/packed.h"
+#include "core/packed/packed.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // Bulk texts get their part of the time while interactive ones keep coming, and no more of it.
-#include "core/shares.h"
+#include "core/road/shares.h"
 
 #include <cmath>
 

@@ -1,0 +1,55 @@
+#include "core/packed/checks.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+namespace qwen3_embed {
+
+void check_pack(const Pack& pack, const Forward::Limits& limits, int64_t n_ids,
+                const RankHead& head) {
+  auto expect = [](bool holds, const std::string& what) {
+    if (!holds) {
+      throw Failure{Code::compute,
+                    "A pass got " + what + ". This is a defect of the package: please report it.",
+                    {}};
+    }
+  };
+  expect(!pack.sequences.empty(), "no sequences");
+  expect(pack.pooling != Pooling::rank || !head.empty(),
+         "a rerank pack on a model loaded for embedding");
+  for (const Sequence* sequence : pack.sequences) {
+    expect(!sequence->ids.empty(), "an empty sequence");
+    expect(sequence->ids.size() <= static_cast<size_t>(limits.max_tokens),
+           "a sequence beyond its limit");
+    for (const Token id : sequence->ids)
+      expect(id >= 0 && id < n_ids, "a token that the model does not have");
+  }
+}
+
+Failure out_of_memory(const Pack& pack) {
+  size_t n_tokens = 0;
+  for (const Sequence* sequence : pack.sequences) n_tokens += sequence->ids.size();
+  return {Code::out_of_memory,
+          "There is not enough memory for a pass of " + std::to_string(n_tokens) +
+              " tokens. Lower budget or maxTokens.",
+          {{"tokens", static_cast<int64_t>(n_tokens)}}};
+}
+
+void trace_pack(const ForwardTimes& before, const ForwardTimes& after) {
+  static const char* asked = std::getenv("QWEN3_EMBED_TRACE");
+  static const bool traces = asked != nullptr && std::strcmp(asked, "1") == 0;
+  if (!traces) return;
+  const int64_t n_tokens = after.n_tokens - before.n_tokens,
+                n_run = after.n_tokens_run - before.n_tokens_run;
+  std::fprintf(stderr,
+               "qwen3-embed pack %lld: %lld tokens, %lld of them shared; products %.1f ms, "
+               "attention %.1f ms, "
+               "rest %.1f ms\n",
+               static_cast<long long>(after.n_packs), static_cast<long long>(n_tokens),
+               static_cast<long long>(n_tokens - n_run), after.products_ms - before.products_ms,
+               after.attention_ms - before.attention_ms, after.rest_ms - before.rest_ms);
+}
+
+}  // namespace qwen3_embed

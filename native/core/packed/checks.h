@@ -1,0 +1,23 @@
+// What every pass has in common, whoever computes it: the checks of a pack, the words for what went
+// wrong, the trace.
+#pragma once
+
+#include "core/failure.h"
+#include "core/file/facts.h"
+#include "core/packed/outputs.h"
+#include "core/road/forward.h"
+
+namespace qwen3_embed {
+
+// Throws Failure compute where a pack asks for what no pass can give: our own callers never do.
+void check_pack(const Pack& pack, const Forward::Limits& limits, int64_t n_ids,
+                const RankHead& head);
+
+// For the std::bad_alloc of a pass.
+Failure out_of_memory(const Pack& pack);
+
+// With QWEN3_EMBED_TRACE=1 in the environment, one line on stderr: what the pack held and where the
+// time went.
+void trace_pack(const ForwardTimes& before, const ForwardTimes& after);
+
+}  // namespace qwen3_embed
