@@ -27,6 +27,12 @@ export interface LoadOptions {
    * @default 262,144
    */
   maxQueue?: number
+  /**
+   * Bytes for the keys and values of prefixes that come again (the instruction of every query, a reranker's query, a
+   * header of many chunks), so that they are computed once; packed engine on a CPU. The same bits, sooner. 0 keeps none.
+   * @default 67,108,864
+   */
+  prefixCache?: number
   /** CPU kernels: ours where they suit the machine, or ggml's. @default 'auto' */
   kernels?: string
   /** How a model that is not on this disk is fetched: `offline`, `cacheDir`, `token`, `endpoint`, `onProgress` in bytes. */
@@ -136,6 +142,7 @@ const loadChecks = {
   maxTokens: integer(8, maxInt),
   budget: integer(16, 65_536),
   maxQueue: integer(1, maxInt),
+  prefixCache: integer(0, maxInt),
   kernels: string,
   download: object,
   signal,
@@ -186,6 +193,7 @@ export function readLoadOptions(given: unknown) {
     maxTokens: 0,
     budget: 0,
     maxQueue: 262_144,
+    prefixCache: 64 * 2 ** 20,
     kernels: 'auto',
   })
 }

@@ -45,6 +45,7 @@ Napi::Value Model::JS_load(const Napi::CallbackInfo& info) {
   options.n_threads = static_cast<int>(number("threads"));
   options.max_tokens = static_cast<int>(number("maxTokens"));
   options.budget = static_cast<int>(number("budget"));
+  options.prefix_bytes = static_cast<size_t>(number("prefixCache"));
   const auto n_queued_texts = static_cast<size_t>(number("maxQueue"));
   load_backends(info[1].As<Napi::String>().Utf8Value());
   if (info[2].IsFunction()) on_progress_ = Napi::Persistent(info[2].As<Napi::Function>());
@@ -130,6 +131,8 @@ Napi::Value Model::JS_stats(const Napi::CallbackInfo& info) {
   object.Set("packs", static_cast<double>(times.n_packs));
   object.Set("tokens", static_cast<double>(times.n_tokens));
   object.Set("tokensRun", static_cast<double>(times.n_tokens_run));
+  object.Set("tokensKept", static_cast<double>(times.n_tokens_kept));
+  object.Set("keptBytes", static_cast<double>(times.kept_bytes));
   object.Set("productsMs", times.products_ms);
   object.Set("attentionMs", times.attention_ms);
   object.Set("restMs", times.rest_ms);

@@ -23,6 +23,7 @@ namespace qwen3_embed {
   X(out_of_memory, "ERR_OUT_OF_MEMORY")         \
   X(compute, "ERR_COMPUTE")                     \
   X(gpu_unavailable, "ERR_GPU_UNAVAILABLE")     \
+  X(model_changed, "ERR_MODEL_CHANGED")         \
   X(queue_full, "ERR_QUEUE_FULL")               \
   X(closed, "ERR_CLOSED")                       \
   X(aborted, "ERR_ABORTED")

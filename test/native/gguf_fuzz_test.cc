@@ -15,7 +15,7 @@
 #include "core/failure.h"
 #include "core/file/facts.h"
 #include "core/file/gguf_file.h"
-#include "core/packed/packed.h"
+#include "core/network/make_forward.h"
 #include "gguf_mutations.h"
 #include "llama.h"
 #include "tiny_models.h"
@@ -135,9 +135,11 @@ int run_packed(const std::string& path, const Facts& facts) {
       for (Token& id : sequence.ids) id = std::min(id, facts.n_vocab - 1);
       pack.sequences.push_back(&sequence);
     }
+    const std::unique_ptr<Pass> pass = forward->begin(pack);
+    while (pass->step({})) {
+    }
     size_t n_rows = 0;
-    forward->run(
-        pack, [] { return false; }, [&](size_t, const float*, size_t) { n_rows++; });
+    for (size_t i = 0; i < pack.sequences.size(); ++i) n_rows += pass->row(i).n_values > 0;
     return n_rows == pack.sequences.size() ? kRan : kNotDecoded;
   } catch (const Failure&) {
     return kNotLoaded;

@@ -9,7 +9,7 @@
 #include <set>
 
 #include "check.h"
-#include "core/packed/trie.h"
+#include "core/network/trie.h"
 
 using namespace qwen3_embed;
 

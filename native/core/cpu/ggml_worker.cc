@@ -11,6 +11,7 @@ namespace qwen3_embed {
 namespace {
 
 constexpr size_t kArena = 64 * 1024;
+constexpr int64_t kMostRows = 64;  // the largest row_multiple()
 
 // The CPU backend is a library loaded at run time, so its own functions are asked for by name.
 template <typename Function>
@@ -71,10 +72,14 @@ int64_t GgmlWorker::row_multiple(int32_t type) {
     case GGML_TYPE_IQ3_S:
     case GGML_TYPE_IQ4_NL:
     case GGML_TYPE_IQ4_XS:
-      return 64;
+      return kMostRows;
     default:
       return 8;
   }
+}
+
+int64_t GgmlWorker::padded_rows(int64_t n_rows) {
+  return (n_rows + kMostRows - 1) / kMostRows * kMostRows;
 }
 
 ggml_tensor* GgmlWorker::tensor(int32_t type, int64_t n0, int64_t n1, const void* data) {
@@ -103,14 +108,6 @@ void GgmlWorker::mul_mat(int32_t type, const void* weights, int64_t n_in, int64_
   // The CPU's mul_mat reads the result's strides: it may stand inside wider rows.
   result->nb[1] = static_cast<size_t>(out_stride) * sizeof(float);
   result->nb[2] = result->nb[3] = result->nb[1] * static_cast<size_t>(n_rows);
-  compute(result);
-}
-
-void GgmlWorker::swiglu(float* gate, const float* up, int64_t n) {
-  ggml_reset(context_);
-  ggml_tensor* result = ggml_swiglu_split(context_, tensor(GGML_TYPE_F32, n, 1, gate),
-                                          tensor(GGML_TYPE_F32, n, 1, up));
-  result->data = gate;
   compute(result);
 }
 

@@ -24,14 +24,13 @@ class GgmlWorker {
   // ggml chooses among several routines by the number of rows; for this many, or a multiple of it,
   // always the same.
   static int64_t row_multiple(int32_t type);
+  // Up to the largest such multiple.
+  static int64_t padded_rows(int64_t n_rows);
 
   // out[r][i] = Σ_k x[r][k] · weights[i][k], for n_rows (a multiple of row_multiple) rows x
   // (n_rows, n_in). `weights` is n_out rows as they stand in the file; out_stride is in floats.
   void mul_mat(int32_t type, const void* weights, int64_t n_in, int64_t n_out, const float* x,
                int64_t n_rows, float* out, int64_t out_stride);
-
-  // gate = silu(gate) · up. (n)
-  void swiglu(float* gate, const float* up, int64_t n);
 
   // At least n floats for the caller's use.
   float* scratch(int64_t n);

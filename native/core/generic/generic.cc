@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <mutex>
 
 #include "core/failure.h"
 #include "core/machine/backends.h"
@@ -55,22 +54,43 @@ class Generic final : public Forward {
 
   const Limits& limits() const override { return limits_; }
 
-  void run(const Pack& pack, const Abort& abort, const RowSink& sink, const Pause&) override {
+  std::unique_ptr<Pass> begin(const Pack& pack) override;
+  ForwardTimes times() const override { return times_; }
+
+  // ---- for its passes ----
+  void run(const std::vector<Sequence>& sequences, Pooling pooling, const Abort& abort) {
     int n_tokens = 0;
-    for (const Sequence* sequence : pack.sequences)
-      n_tokens += static_cast<int>(sequence->ids.size());
-    ensure_context(pack.pooling, n_tokens);
+    for (const Sequence& sequence : sequences) n_tokens += static_cast<int>(sequence.ids.size());
+    ensure_context(pooling, n_tokens);
     abort_ = &abort;
-    const int status = decode(pack, n_tokens);
+    const int status = decode(sequences, n_tokens);
     abort_ = nullptr;
     check(status, n_tokens);
-    deliver(pack, sink);
     ++times_.n_packs;
     times_.n_tokens += n_tokens;
     times_.n_tokens_run += n_tokens;
   }
 
-  ForwardTimes times() const override { return times_; }
+  // Of sequence s of the latest run, which has n_ids tokens, the first of them number `first`.
+  RowView row(size_t s, size_t first, size_t n_ids) {
+    llama_context* context = context_.get();
+    const auto n_embd = static_cast<size_t>(limits_.n_embd);
+    const auto id = static_cast<llama_seq_id>(s);
+    if (pooling_ == Pooling::none) {
+      return {llama_get_embeddings_ith(context, static_cast<int32_t>(first)), n_ids * n_embd};
+    }
+    if (pooling_ != Pooling::rank) return {llama_get_embeddings_seq(context, id), n_embd};
+    if (ranks_by_logits(pooling_)) {
+      const float* logits = llama_get_logits_ith(context, last_[s]);
+      logit_ = logits[options_.yes] - logits[options_.no];
+    } else {
+      const float* head = llama_get_embeddings_seq(context, id);
+      // Two labels come out of llama.cpp as a softmax [yes, no]; its logit difference is exact in
+      // the logarithm.
+      logit_ = facts_.n_labels == 2 ? std::log(head[0]) - std::log(head[1]) : head[0];
+    }
+    return {&logit_, 1};
+  }
 
  private:
   bool ranks_by_logits(Pooling pooling) const {
@@ -122,14 +142,14 @@ class Generic final : public Forward {
     batch_.reset(new llama_batch(llama_batch_init(capacity_, 0, 1)));
   }
 
-  int decode(const Pack& pack, int n_tokens) {
+  int decode(const std::vector<Sequence>& sequences, int n_tokens) {
     llama_batch& batch = *batch_;
     batch.n_tokens = n_tokens;
-    const bool all_outputs = !ranks_by_logits(pack.pooling);
+    const bool all_outputs = !ranks_by_logits(pooling_);
     last_.clear();
     int i = 0;
-    for (size_t s = 0; s < pack.sequences.size(); ++s) {
-      const std::vector<Token>& ids = pack.sequences[s]->ids;
+    for (size_t s = 0; s < sequences.size(); ++s) {
+      const std::vector<Token>& ids = sequences[s].ids;
       for (size_t position = 0; position < ids.size(); ++position, ++i) {
         batch.token[i] = ids[position];
         batch.pos[i] = static_cast<llama_pos>(position);
@@ -160,31 +180,6 @@ class Generic final : public Forward {
                   {{"status", static_cast<int64_t>(status)}}};
   }
 
-  void deliver(const Pack& pack, const RowSink& sink) {
-    llama_context* context = context_.get();
-    const auto n_embd = static_cast<size_t>(limits_.n_embd);
-    size_t first = 0;
-    for (size_t s = 0; s < pack.sequences.size(); ++s) {
-      const size_t n_ids = pack.sequences[s]->ids.size();
-      if (pack.pooling == Pooling::none) {
-        sink(s, llama_get_embeddings_ith(context, static_cast<int32_t>(first)), n_ids * n_embd);
-      } else if (ranks_by_logits(pack.pooling)) {
-        const float* logits = llama_get_logits_ith(context, last_[s]);
-        const float difference = logits[options_.yes] - logits[options_.no];
-        sink(s, &difference, 1);
-      } else if (pack.pooling == Pooling::rank) {
-        const float* head = llama_get_embeddings_seq(context, static_cast<llama_seq_id>(s));
-        // Two labels come out of llama.cpp as a softmax [yes, no]; its logit difference is exact in
-        // the logarithm.
-        const float logit = facts_.n_labels == 2 ? std::log(head[0]) - std::log(head[1]) : head[0];
-        sink(s, &logit, 1);
-      } else {
-        sink(s, llama_get_embeddings_seq(context, static_cast<llama_seq_id>(s)), n_embd);
-      }
-      first += n_ids;
-    }
-  }
-
   std::shared_ptr<llama_model> model_;
   Facts facts_;
   GenericOptions options_;
@@ -193,10 +188,45 @@ class Generic final : public Forward {
   int capacity_ = 0;
   std::vector<int32_t> last_;  // batch index of each sequence's last token
   const Abort* abort_ = nullptr;
+  float logit_ = 0;  // of the latest row()
   ForwardTimes times_;
   std::unique_ptr<llama_batch, BatchDelete> batch_;
   std::unique_ptr<llama_context, ContextDelete> context_;
 };
+
+// llama.cpp runs a pack in one go, and keeps one context: rows are copied before another pass may
+// come.
+class GenericPass final : public Pass {
+ public:
+  GenericPass(Generic& generic, const Pack& pack) : generic_(generic), pooling_(pack.pooling) {
+    for (const Sequence* sequence : pack.sequences) sequences_.push_back(*sequence);
+  }
+
+  bool step(const Abort& abort) override {
+    if (!rows_.empty()) return false;
+    generic_.run(sequences_, pooling_, abort);
+    rows_.reserve(sequences_.size());
+    size_t first = 0;
+    for (size_t s = 0; s < sequences_.size(); ++s) {
+      const RowView row = generic_.row(s, first, sequences_[s].ids.size());
+      rows_.emplace_back(row.values, row.values + row.n_values);
+      first += sequences_[s].ids.size();
+    }
+    return false;
+  }
+
+  RowView row(size_t i) override { return {rows_[i].data(), rows_[i].size()}; }
+
+ private:
+  Generic& generic_;
+  const Pooling pooling_;
+  std::vector<Sequence> sequences_;
+  std::vector<std::vector<float>> rows_;
+};
+
+std::unique_ptr<Pass> Generic::begin(const Pack& pack) {
+  return std::make_unique<GenericPass>(*this, pack);
+}
 
 }  // namespace
 
@@ -206,6 +236,8 @@ std::shared_ptr<llama_model> load_llama_model(const Gguf& file, const GenericOpt
   params.devices = devices;
   params.n_gpu_layers = options.gpu ? -1 : 0;
   params.use_extra_bufts = false;
+  // Read, not mapped: a file that shrinks while it is mapped ends the process.
+  params.load_mode = LLAMA_LOAD_MODE_NONE;
   struct Watch {
     const GenericOptions& options;
   } watch{options};

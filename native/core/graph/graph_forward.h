@@ -1,88 +1,49 @@
-// The forward pass as graphs of ggml ops, for every device that is not our own CPU path. One graph
-// for a pack that is one tile; a graph for each layer and tile of a longer one.
+// The forward pass as graphs of ggml ops, for every device that is not our own CPU path.
 #pragma once
 
 #include <memory>
-#include <string>
 #include <vector>
 
-#include "core/file/weights.h"
-#include "core/packed/outputs.h"
-#include "core/packed/packed.h"
-#include "core/packed/trie.h"
+#include "core/graph/draft.h"
+#include "core/graph/graph_block.h"
+#include "core/network/make_forward.h"
+#include "core/network/outputs.h"
 #include "ggml-cpp.h"
 
 namespace qwen3_embed {
 
-class PackedGraph : public Forward {
+class GraphForward final : public Forward {
  public:
-  PackedGraph(const Gguf& file, const Facts& facts, const PackedOptions& options);
+  GraphForward(std::shared_ptr<const Network> network, const PackedOptions& options);
 
   const Limits& limits() const override { return limits_; }
-  void run(const Pack& pack, const Abort& abort, const RowSink& sink, const Pause&) override;
+  std::unique_ptr<Pass> begin(const Pack& pack) override;
   ForwardTimes times() const override { return times_; }
 
- private:
-  struct Layer {
-    ggml_tensor *attn_norm, *wq, *wk, *wv, *q_norm, *k_norm, *wo, *ffn_norm, *gate, *up, *down;
-  };
-  // Rows that ask, in the order of a tile. `listed` null: rows [first, first + n).
-  struct Tile {
-    int32_t first;
-    int32_t n;
-    const std::vector<int32_t>* listed;
-    int32_t row(int32_t i) const {
-      return listed ? (*listed)[static_cast<size_t>(first + i)] : first + i;
-    }
-  };
-  // A graph being built, and what must be written into its inputs once they have memory.
-  struct Draft;
-
-  void load(const PackedOptions& options);
-  void set_up_backend(const PackedOptions& options);
-  void check_types() const;
-  void reserve(int32_t n_rows);
-
-  std::vector<float> compute(const Trie& trie, const std::vector<int32_t>& outputs);
-  std::vector<float> compute_whole(const Trie& trie, const std::vector<int32_t>& outputs);
-  std::vector<float> compute_in_tiles(const Trie& trie, const std::vector<int32_t>& outputs);
-  void finish(Draft& draft);
-
-  struct KeysValues {
-    ggml_tensor *k, *v;  // (n_kv, n_rows)
-  };
-  ggml_tensor* norm(Draft& draft, ggml_tensor* x, ggml_tensor* weight) const;
-  ggml_tensor* heads(Draft& draft, ggml_tensor* x, int n_heads, ggml_tensor* weight,
-                     ggml_tensor* positions) const;
-  KeysValues keys_values(Draft& draft, const Layer& layer, ggml_tensor* normed,
-                         ggml_tensor* positions) const;
-  // The layer for the rows of x. (n_embd, n)
-  ggml_tensor* answer(Draft& draft, const Layer& layer, ggml_tensor* x, ggml_tensor* normed,
-                      ggml_tensor* positions, const KeysValues& seen, ggml_tensor* mask) const;
-  ggml_tensor* positions(Draft& draft, const Trie& trie, const Tile& tile) const;
-  ggml_tensor* mask(Draft& draft, const Trie& trie, const Tile& tile, int32_t n_seen) const;
+  // ---- for its passes ----
+  const Network& network() const { return *network_; }
+  const GraphWeights& weights() const { return *weights_; }
+  const GraphBlocks& blocks() const { return *blocks_; }
+  const RankHead& head() const { return head_; }
+  ggml_backend_t backend() const { return backend_.get(); }
+  // Rows that go through a block together, where attention sees n_rows of them.
   int32_t tile_rows(int32_t n_rows) const;
+  // Gives the draft memory, fills its inputs and computes it.
+  void compute(Draft& draft, const Abort& abort);
+  void add(const ForwardTimes& times);
 
-  const Facts facts_;
-  const int64_t n_embd_, n_kv_;
-  const int tile_;
+ private:
+  void set_up_backend(const PackedOptions& options);
+
+  const std::shared_ptr<const Network> network_;
+  const int32_t tile_;
   Limits limits_;
-  Weights weights_;  // token_embd is read from here; the rest lives on the device
   RankHead head_;
   ggml_backend_ptr backend_;
-  ggml_context_ptr context_;
-  ggml_backend_buffer_ptr buffer_;
-  std::vector<Layer> layers_;
-  ggml_tensor* output_norm_ = nullptr;
-
-  // Of a pack in tiles, for n_state_rows_ rows.
-  int32_t n_state_rows_ = 0;
-  ggml_context_ptr state_context_;
-  ggml_backend_buffer_ptr state_buffer_;
-  ggml_tensor *hidden_ = nullptr, *k_ = nullptr, *v_ = nullptr;
-
+  std::unique_ptr<GraphWeights> weights_;
+  std::unique_ptr<GraphBlocks> blocks_;
   ggml_gallocr_ptr allocator_;
-  const Abort* abort_ = nullptr;
+  const Abort* abort_ = nullptr;  // of the computation under way
   ForwardTimes times_;
 };
 

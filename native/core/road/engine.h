@@ -1,19 +1,19 @@
 // THE STORY. A loaded model and what happens to a text on it:
 //
-//   text ─ tokens ─► sequence ─ pack ─► pack ─ forward ─► row ─ vectors ─► vector | score
+//   text ─ prompt ─► sequence ─ pack ─► pass ─ forward ─► row ─ vectors ─► vector | score
 //
 // Embedding and reranking are this one road with another first and last step. Start reading at
-// Engine::turn.
+// Engine::step; the road itself is in stream.cc (up to the pack) and flight.cc (from it on).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "core/file/facts.h"
 #include "core/road/forward.h"
-#include "core/road/job.h"
-#include "core/road/shares.h"
+#include "core/road/policy.h"
+#include "core/road/stream.h"
 #include "core/text/vocabulary.h"
 
 namespace qwen3_embed {
@@ -28,6 +28,7 @@ struct LoadOptions {
   int n_threads = 0;             // 0: physical cores
   int max_tokens = 0;            // 0: what the file was trained for
   int budget = 0;                // tokens a pass holds; 0: the engine's choice
+  size_t prefix_bytes = 0;       // kept keys and values of prefixes that come again
   std::string gpu;               // "", "cuda", "vulkan", "metal"
   std::string gpu_library;  // path of that backend's shared library; empty where it is built in
 };
@@ -43,43 +44,19 @@ class Engine {
   ForwardTimes times() const { return forward_->times(); }
   const std::string& engine_name() const { return engine_name_; }
 
-  // One turn: tokenises a little, runs one pack for the jobs whose turn it is, delivers its rows.
-  // Marks jobs as settled; the lane tells their owners.
-  //
-  // While bulk texts run, `pause` is called now and then where interactive ones may go between:
-  // by a turn for jobs that are interactive, all of them.
-  void turn(const std::vector<std::shared_ptr<Job>>& jobs, const Abort& stop,
-            const Pause& pause = {});
+  // One short step for the jobs whose turn it is: on the CPU some milliseconds, elsewhere up to a
+  // pass. False if there was nothing to do. Jobs end up settled; the lane tells their owners.
+  bool step(const Jobs& jobs, const Abort& stop);
 
  private:
-  struct Candidate {
-    Job* job;
-    size_t i_window;
-  };
   Engine() = default;
-
-  struct Turn {
-    std::vector<Job*> jobs;
-    bool is_bulk;
-    bool others_wait;
-  };
-  Turn whose_turn(const std::vector<std::shared_ptr<Job>>& jobs) const;
-  std::vector<Candidate> gather(const std::vector<Job*>& jobs);
-  void tokenise(Job& job, size_t n_enough);
-  std::vector<Candidate> choose(const std::vector<Candidate>& candidates) const;
-  void run_bulk(const std::vector<Candidate>& chosen, const Abort& stop, const Pause& pause);
-  void run(const std::vector<Candidate>& chosen, const Abort& stop, const Pause& pause);
-  void run_pack(const std::vector<Candidate>& chosen, const Abort& stop, const Pause& pause);
-  void deliver(Job& job, size_t index, const float* row, size_t n_values) const;
-  static void retire(const std::vector<Candidate>& chosen);
 
   Facts facts_;
   std::string engine_name_;
   std::unique_ptr<Vocabulary> vocabulary_;
   std::unique_ptr<Forward> forward_;
-  uint64_t n_turns_ = 0;
-  Shares shares_;
-  bool bulk_stands_aside_ = false;
+  std::unique_ptr<Stream> interactive_, bulk_;
+  Policy policy_;
 };
 
 }  // namespace qwen3_embed

@@ -1,4 +1,4 @@
-// One call in flight: its texts, where its results go, and how far it has come.
+// One call in flight: its texts, where its results go, and how far each has come.
 #pragma once
 
 #include <atomic>
@@ -13,7 +13,7 @@
 
 #include "core/failure.h"
 #include "core/road/sequence.h"
-#include "core/text/vocabulary.h"
+#include "core/text/prompt.h"
 
 namespace qwen3_embed {
 
@@ -25,7 +25,7 @@ struct JobOptions {
   Pooling pooling = Pooling::last;
   bool interactive = false;  // goes before jobs that are not
   bool truncate = false;
-  bool fail_fast = true;  // the first failing text ends the job; else it is one of failures()
+  bool fail_fast = true;  // the first failing text ends the job; else it is one of failures
   bool normalize = true;
   bool probability = true;  // of a score: sigmoid of the logit, or the logit
   int n_dims = 0;
@@ -42,25 +42,14 @@ class Job {
   explicit Job(JobOptions options) : options(std::move(options)) {}
 
   // ---- the caller, before submitting ----
-  void add(const std::shared_ptr<const std::string>& head, std::string body) {
-    heads.push_back(head);
-    bodies.push_back(std::move(body));
-  }
+  void add(const std::shared_ptr<const std::string>& head, std::string body);
   // A body that is tokens already.
-  void add_ids(const std::shared_ptr<const std::string>& head, std::vector<Token> ids) {
-    given_ids.emplace(bodies.size(), std::move(ids));
-    add(head, {});
-  }
-  size_t n_texts() const { return bodies.size(); }
+  void add_ids(const std::shared_ptr<const std::string>& head, std::vector<Token> ids);
+  size_t n_texts() const { return inputs.size(); }
   // Places in the queue: for texts that a pass is to run.
-  size_t n_places() const { return options.only_text || options.only_tokens ? 0 : bodies.size(); }
+  size_t n_places() const { return options.only_text || options.only_tokens ? 0 : n_texts(); }
 
   const JobOptions options;
-  std::vector<std::shared_ptr<const std::string>>
-      heads;                        // (n_texts): instruction, or query of a pair
-  std::vector<std::string> bodies;  // (n_texts): emptied as they are tokenised
-  std::unordered_map<size_t, std::vector<Token>>
-      given_ids;                                   // by index: bodies that need no tokenising
   float* vectors = nullptr;                        // (n_texts, n_dims), unless pooling is none
   double* scores = nullptr;                        // (n_texts)
   int32_t* n_tokens = nullptr;                     // (n_texts): tokens before any cut
@@ -80,21 +69,42 @@ class Job {
   std::vector<std::vector<Token>> ids;         // only_tokens: (n_texts)(n_tokens)
 
   // ---- the lane ----
+
+  // A text goes from waiting to done or failed, once. What happens to it between is the lane's
+  // matter; whatever a pass does, its text is open until one of the two is said here.
+  void finish(size_t index);
+  // Throws nothing: where there is no memory for the sentence, the job ends with a short one.
+  void fail(size_t index, Failure failure) noexcept;
+  bool is_open(size_t index) const { return states_[index] == State::waiting; }
+  size_t n_done() const { return n_texts() - n_open_; }
+  bool settled() const { return failure.has_value() || n_open_ == 0; }
+
+  // Tokenised, not yet in a pass.
   struct Waiting {
     size_t index;
     Sequence sequence;
   };
-  std::deque<Waiting> window;  // tokenised, not yet run
+  std::deque<Waiting> window;
   size_t n_waiting_tokens = 0;
+  // The next text to be tokenised, and what has been made of it so far.
   size_t n_tokenised = 0;
-  size_t n_done = 0;
+  std::optional<PromptInProgress> prompt;  // of text n_tokenised, where it is a long one
   uint64_t last_served = 0;
   std::optional<Frame> frame;
 
-  bool settled() const { return failure.has_value() || n_done == bodies.size(); }
-  void fail_item(size_t index, Failure item_failure);
+  struct Input {
+    std::shared_ptr<const std::string> head;  // instruction, or query of a pair
+    std::string body;
+  };
+  std::vector<Input> inputs;  // (n_texts): taken as they are tokenised
+  std::unordered_map<size_t, std::vector<Token>> given_ids;  // bodies that need no tokenising
 
  private:
+  enum class State : uint8_t { waiting, done, failed };
+  bool close(size_t index, State state) noexcept;
+
+  std::vector<State> states_;
+  size_t n_open_ = 0;
   std::atomic<bool> aborted_{false};
 };
 

@@ -1,8 +1,10 @@
 #include "core/road/lane.h"
 
-#include <algorithm>
 #include <exception>
+#include <iterator>
 #include <new>
+#include <optional>
+#include <system_error>
 
 namespace qwen3_embed {
 namespace {
@@ -26,10 +28,17 @@ std::optional<Failure> attempt(const std::function<void()>& action) {
 }  // namespace
 
 Lane::Lane(LoadOptions options, size_t n_queued_texts, LaneEvents events)
-    : options_(std::move(options)),
-      n_queued_texts_(n_queued_texts),
-      events_(std::move(events)),
-      thread_([this] { run(); }) {}
+    : options_(std::move(options)), n_queued_texts_(n_queued_texts), events_(std::move(events)) {
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error&) {
+    throw Failure{
+        Code::out_of_memory,
+        "The system refused to start a thread for the model. Close other models, or raise "
+        "the limit of threads.",
+        {}};
+  }
+}
 
 void Lane::shut() {
   close();
@@ -49,8 +58,8 @@ void Lane::submit(std::shared_ptr<Job> job) {
                     {{"waiting", static_cast<int64_t>(n_places_)},
                      {"limit", static_cast<int64_t>(n_queued_texts_)}}};
     }
+    arrived_.push_back(job);
     n_places_ += job->n_places();
-    arrived_.push_back(std::move(job));
   }
   changed_.notify_one();
 }
@@ -118,47 +127,30 @@ void Lane::work() {
     if (stop_) {
       for (const std::shared_ptr<Job>& job : jobs_) job->abort();
     }
-    turn(jobs_, [this] { let_interactive_pass(); });
-    settle([](const Job&) { return true; });
+    const bool stepped = engine_->step(jobs_, [this] { return stop_.load(); });
+    if (!stepped) {
+      for (const std::shared_ptr<Job>& job : jobs_) {
+        if (!job->settled()) job->failure = Failure{Code::compute, "A defect.", {}};
+      }
+    }
+    settle();
   }
 }
 
 void Lane::take_arrived() {
-  std::lock_guard<std::mutex> lock(mutex_);
-  std::move(arrived_.begin(), arrived_.end(), std::back_inserter(jobs_));
-  arrived_.clear();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  jobs_.splice(jobs_.end(), arrived_);
 }
 
-void Lane::turn(const std::vector<std::shared_ptr<Job>>& jobs, const Pause& pause) {
-  const std::optional<Failure> failure = attempt([&] {
-    engine_->turn(
-        jobs, [this] { return stop_.load(); }, pause);
-  });
-  if (!failure) return;
-  for (const std::shared_ptr<Job>& job : jobs) {
-    if (!job->settled()) job->failure = failure;
+void Lane::settle() {
+  Jobs settled;
+  for (auto job = jobs_.begin(); job != jobs_.end();) {
+    const auto next = std::next(job);
+    if ((*job)->settled()) settled.splice(settled.end(), jobs_, job);
+    job = next;
   }
-}
-
-// Bulk jobs whose pack stands aside meanwhile stay as they are.
-void Lane::let_interactive_pass() {
-  take_arrived();
-  std::vector<std::shared_ptr<Job>> interactive;
-  std::copy_if(jobs_.begin(), jobs_.end(), std::back_inserter(interactive),
-               [](const std::shared_ptr<Job>& job) { return job->options.interactive; });
-  if (interactive.empty()) return;
-  turn(interactive, {});
-  settle([](const Job& job) { return job.options.interactive; });
-}
-
-void Lane::settle(const std::function<bool(const Job&)>& which) {
-  const auto first_settled = std::stable_partition(
-      jobs_.begin(), jobs_.end(),
-      [&](const std::shared_ptr<Job>& job) { return !job->settled() || !which(*job); });
-  const std::vector<std::shared_ptr<Job>> settled(first_settled, jobs_.end());
-  jobs_.erase(first_settled, jobs_.end());
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     for (const std::shared_ptr<Job>& job : settled) n_places_ -= job->n_places();
     times_ = engine_->times();
   }

@@ -1,15 +1,14 @@
-// One thread and one queue for each loaded model: the only ones in the package. Everything that
-// grows with a text happens here.
+// One thread and one queue for each loaded model. Everything that grows with a text happens here,
+// or on threads that this one hands work to.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <thread>
-#include <vector>
 
 #include "core/road/engine.h"
 #include "core/road/job.h"
@@ -27,6 +26,7 @@ struct LaneEvents {
 class Lane {
  public:
   // Starts the thread, which loads the model first. `n_queued_texts` bounds the texts that wait.
+  // Throws Failure out_of_memory where the system refuses the thread.
   Lane(LoadOptions options, size_t n_queued_texts, LaneEvents events);
   ~Lane() { shut(); }
   Lane(const Lane&) = delete;
@@ -41,8 +41,8 @@ class Lane {
   void close();
   // Ends loading and every job as aborted.
   void abort_all();
-  // Aborts what is left and waits for the thread: at most one graph node on a CPU. May be called
-  // twice.
+  // Aborts what is left and waits for the thread: for an item of its crew on a CPU, a slice of a
+  // text, a pass elsewhere. May be called twice.
   void shut();
 
   size_t n_waiting_texts() const;
@@ -53,9 +53,7 @@ class Lane {
   bool load();
   void work();
   void take_arrived();
-  void turn(const std::vector<std::shared_ptr<Job>>& jobs, const Pause& pause);
-  void let_interactive_pass();
-  void settle(const std::function<bool(const Job&)>& which);
+  void settle();
 
   const LoadOptions options_;
   const size_t n_queued_texts_;
@@ -63,16 +61,16 @@ class Lane {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<std::shared_ptr<Job>> arrived_;  // guarded by mutex_
-  size_t n_places_ = 0;                        // guarded by mutex_: taken by arrived_ and jobs_
-  ForwardTimes times_;                         // guarded by mutex_
-  bool woken_ = false;                         // guarded by mutex_
-  bool closing_ = false;                       // guarded by mutex_
+  Jobs arrived_;          // guarded by mutex_
+  size_t n_places_ = 0;   // guarded by mutex_: taken by arrived_ and jobs_
+  ForwardTimes times_;    // guarded by mutex_
+  bool woken_ = false;    // guarded by mutex_
+  bool closing_ = false;  // guarded by mutex_
   std::atomic<bool> stop_{false};
 
-  std::vector<std::shared_ptr<Job>> jobs_;  // the thread's
-  std::unique_ptr<Engine> engine_;          // the thread's
-  std::thread thread_;                      // last: it uses everything above
+  Jobs jobs_;                       // the thread's
+  std::unique_ptr<Engine> engine_;  // the thread's
+  std::thread thread_;              // last: it uses everything above
 };
 
 }  // namespace qwen3_embed

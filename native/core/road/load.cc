@@ -5,7 +5,8 @@
 
 #include "core/generic/generic.h"
 #include "core/machine/backends.h"
-#include "core/packed/packed.h"
+#include "core/network/make_forward.h"
+#include "core/network/network.h"
 #include "core/road/engine.h"
 
 namespace qwen3_embed {
@@ -90,47 +91,53 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options, const Abort& ab
   };
 
   const int n_threads = options.n_threads > 0 ? options.n_threads : physical_cores();
-  const bool packed = facts.is_qwen3 && options.engine != "generic";
-  if (options.engine == "packed" && !packed) {
+  const std::string obstacle =
+      options.engine == "generic" ? "the generic engine was asked for" : cannot_build(file, facts);
+  if (options.engine == "packed" && !obstacle.empty()) {
     throw Failure{Code::model_unsupported,
-                  "The packed engine runs architecture qwen3 but " + options.path + " is " +
-                      facts.architecture + ". Load it with engine: 'generic'.",
+                  "The packed engine cannot run " + options.path + ": " + obstacle +
+                      ". Load it with engine: 'generic'.",
                   {{"architecture", facts.architecture}}};
   }
-  if (packed) {
+  if (obstacle.empty()) {
     engine->engine_name_ = "packed";
     engine->vocabulary_ = std::make_unique<Vocabulary>(file, facts);
-    PackedOptions packed_options;
-    packed_options.n_threads = n_threads;
-    packed_options.budget = options.budget > 0 ? options.budget : kPackedBudget;
-    packed_options.max_tokens = max_tokens(facts, options, facts.n_ctx_train);
-    packed_options.ranks = options.kind == Kind::rank;
-    packed_options.kernels = options.kernels;
-    packed_options.device = gpu;
-    packed_options.yes = engine->vocabulary_->find("yes");
-    packed_options.no = engine->vocabulary_->find("no");
-    packed_options.abort_load = abort;
-    packed_options.on_progress = on_weights;
-    engine->forward_ = make_packed(file, facts, packed_options);
+    PackedOptions packed;
+    packed.n_threads = n_threads;
+    packed.budget = options.budget > 0 ? options.budget : kPackedBudget;
+    packed.max_tokens = max_tokens(facts, options, facts.n_ctx_train);
+    packed.prefix_bytes = options.prefix_bytes;
+    packed.ranks = options.kind == Kind::rank;
+    packed.kernels = options.kernels;
+    packed.device = gpu;
+    packed.yes = engine->vocabulary_->find("yes");
+    packed.no = engine->vocabulary_->find("no");
+    packed.abort_load = abort;
+    packed.on_progress = on_weights;
+    engine->forward_ = make_packed(file, facts, packed);
   } else {
     engine->engine_name_ = "generic";
-    GenericOptions generic_options;
-    generic_options.n_threads = n_threads;
-    generic_options.budget = options.budget > 0 ? options.budget : kGenericBudget;
-    generic_options.max_tokens = max_tokens(facts, options, kGenericMaxTokens);
-    generic_options.gpu = gpu;
-    generic_options.abort_load = abort;
-    generic_options.on_progress = on_weights;
-    std::shared_ptr<llama_model> model = load_llama_model(file, generic_options);
+    GenericOptions generic;
+    generic.n_threads = n_threads;
+    generic.budget = options.budget > 0 ? options.budget : kGenericBudget;
+    generic.max_tokens = max_tokens(facts, options, kGenericMaxTokens);
+    generic.gpu = gpu;
+    generic.abort_load = abort;
+    generic.on_progress = on_weights;
+    std::shared_ptr<llama_model> model = load_llama_model(file, generic);
     engine->vocabulary_ = std::make_unique<Vocabulary>(model, facts);
-    generic_options.yes = engine->vocabulary_->find("yes");
-    generic_options.no = engine->vocabulary_->find("no");
+    generic.yes = engine->vocabulary_->find("yes");
+    generic.no = engine->vocabulary_->find("no");
     if (options.kind == Kind::rank && facts.head == Head::yes_no &&
-        std::min(generic_options.yes, generic_options.no) < 0) {
+        std::min(generic.yes, generic.no) < 0) {
       mismatch(options.path, "a file whose merges never make the answer tokens yes and no",
                "a reranker", "Download a file converted for ranking.");
     }
-    engine->forward_ = make_generic(std::move(model), facts, generic_options);
+    engine->forward_ = make_generic(std::move(model), facts, generic);
+  }
+  for (const bool interactive : {true, false}) {
+    (interactive ? engine->interactive_ : engine->bulk_) = std::make_unique<Stream>(
+        *engine->vocabulary_, *engine->forward_, engine->forward_->crew(), interactive);
   }
   on_progress(1);
   return engine;

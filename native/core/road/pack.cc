@@ -5,7 +5,7 @@
 #include <numeric>
 #include <set>
 
-#include "core/packed/trie.h"
+#include "core/network/trie.h"
 
 namespace qwen3_embed {
 namespace {

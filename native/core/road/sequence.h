@@ -21,6 +21,8 @@ enum class Pooling { none, mean, cls, last, rank };
 struct Pack {
   std::vector<const Sequence*> sequences;  // (n_seq)
   Pooling pooling;
+  // One that waits for a later pass, if any does: what it shares with these is worth keeping.
+  const Sequence* next = nullptr;
 };
 
 }  // namespace qwen3_embed

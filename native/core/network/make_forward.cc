@@ -1,4 +1,4 @@
-#include "core/packed/packed.h"
+#include "core/network/make_forward.h"
 
 #include <new>
 
@@ -10,9 +10,10 @@ namespace qwen3_embed {
 namespace {
 
 // What the kernels ask of a shape, and every published Qwen3 has. Other shapes run as a graph.
-bool suits_kernels(const Facts& facts) {
-  return facts.n_embd % 32 == 0 && facts.n_ff % 32 == 0 && facts.head_dim % 32 == 0 &&
-         facts.head_dim <= kernels::kMaxHeadDim;
+bool suits_kernels(const Network& network) {
+  const int multiple = network.rope_theta == 0 ? 8 : 32;  // where a head is rotated
+  return network.n_embd % 32 == 0 && network.n_ff % 32 == 0 && network.n_q() % 32 == 0 &&
+         network.head_dim % multiple == 0 && network.head_dim <= kernels::kMaxHeadDim;
 }
 
 }  // namespace
@@ -20,10 +21,11 @@ bool suits_kernels(const Facts& facts) {
 std::unique_ptr<Forward> make_packed(const Gguf& file, const Facts& facts,
                                      const PackedOptions& options) {
   try {
-    if (options.device != nullptr || options.portable_graph || !suits_kernels(facts)) {
-      return std::make_unique<PackedGraph>(file, facts, options);
+    const std::shared_ptr<const Network> network = build_network(file, facts);
+    if (options.device != nullptr || options.portable_graph || !suits_kernels(*network)) {
+      return std::make_unique<GraphForward>(network, options);
     }
-    return std::make_unique<PackedCpu>(file, facts, options);
+    return std::make_unique<CpuForward>(network, options);
   } catch (const std::bad_alloc&) {
     throw Failure{Code::out_of_memory,
                   "There is not enough memory for the weights of " + file.paths().front() +

@@ -4,7 +4,7 @@
 
 #include "core/failure.h"
 #include "core/file/facts.h"
-#include "core/packed/outputs.h"
+#include "core/network/outputs.h"
 #include "core/road/forward.h"
 
 namespace qwen3_embed {
@@ -13,11 +13,13 @@ namespace qwen3_embed {
 void check_pack(const Pack& pack, const Forward::Limits& limits, int64_t n_ids,
                 const RankHead& head);
 
-// For the std::bad_alloc of a pass.
-Failure out_of_memory(const Pack& pack);
+int64_t n_tokens(const Pack& pack);
 
-// With QWEN3_EMBED_TRACE=1 in the environment, one line on stderr: what the pack held and where the
+// For the std::bad_alloc of a pass.
+Failure out_of_memory(int64_t n_tokens);
+
+// With QWEN3_EMBED_TRACE=1 in the environment, one line on stderr: what a pass held and where the
 // time went.
-void trace_pack(const ForwardTimes& before, const ForwardTimes& after);
+void trace_pass(const ForwardTimes& times);
 
 }  // namespace qwen3_embed

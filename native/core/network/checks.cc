@@ -1,4 +1,4 @@
-#include "core/packed/checks.h"
+#include "core/network/checks.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -28,28 +28,29 @@ void check_pack(const Pack& pack, const Forward::Limits& limits, int64_t n_ids,
   }
 }
 
-Failure out_of_memory(const Pack& pack) {
-  size_t n_tokens = 0;
-  for (const Sequence* sequence : pack.sequences) n_tokens += sequence->ids.size();
+int64_t n_tokens(const Pack& pack) {
+  int64_t n = 0;
+  for (const Sequence* sequence : pack.sequences) n += static_cast<int64_t>(sequence->ids.size());
+  return n;
+}
+
+Failure out_of_memory(int64_t n_tokens) {
   return {Code::out_of_memory,
           "There is not enough memory for a pass of " + std::to_string(n_tokens) +
               " tokens. Lower budget or maxTokens.",
-          {{"tokens", static_cast<int64_t>(n_tokens)}}};
+          {{"tokens", n_tokens}}};
 }
 
-void trace_pack(const ForwardTimes& before, const ForwardTimes& after) {
+void trace_pass(const ForwardTimes& times) {
   static const char* asked = std::getenv("QWEN3_EMBED_TRACE");
   static const bool traces = asked != nullptr && std::strcmp(asked, "1") == 0;
   if (!traces) return;
-  const int64_t n_tokens = after.n_tokens - before.n_tokens,
-                n_run = after.n_tokens_run - before.n_tokens_run;
   std::fprintf(stderr,
-               "qwen3-embed pack %lld: %lld tokens, %lld of them shared; products %.1f ms, "
-               "attention %.1f ms, "
-               "rest %.1f ms\n",
-               static_cast<long long>(after.n_packs), static_cast<long long>(n_tokens),
-               static_cast<long long>(n_tokens - n_run), after.products_ms - before.products_ms,
-               after.attention_ms - before.attention_ms, after.rest_ms - before.rest_ms);
+               "qwen3-embed pass: %lld tokens, %lld run, %lld kept from earlier; products %.1f ms, "
+               "attention %.1f ms, rest %.1f ms\n",
+               static_cast<long long>(times.n_tokens), static_cast<long long>(times.n_tokens_run),
+               static_cast<long long>(times.n_tokens_kept), times.products_ms, times.attention_ms,
+               times.rest_ms);
 }
 
 }  // namespace qwen3_embed

@@ -1,6 +1,6 @@
-// The packed engine: a Qwen3 forward pass that does the necessary work only. A pack is a trie of
-// token runs; no lm_head, no KV cache, the last layer for the rows that are read, inputs of any
-// length tile by tile.
+// The packed engine: a forward pass that does the necessary work only. A pack is a trie of token
+// runs; no lm_head, no KV cache, the last block for the rows that are read, inputs of any length
+// tile by tile.
 #pragma once
 
 #include <functional>
@@ -21,6 +21,7 @@ struct PackedOptions {
   // Rows that go through a layer together. Changes memory and speed, never a bit. 0: the engine's
   // choice.
   int tile = 0;
+  size_t prefix_bytes = 0;                // for prefixes that come again; 0: none is kept
   bool ranks = false;                     // whether Pooling::rank will be asked for
   std::string kernels = "auto";           // "auto", "ggml", or the name of one of ours
   ggml_backend_device* device = nullptr;  // null: the CPU
