@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
 
 #include "core/cpu/ggml_worker.h"
 #include "core/failure.h"
@@ -23,17 +22,9 @@ constexpr int64_t kGgmlOutputMultiple = 32;
 // The most rows any type is padded by (GgmlWorker::row_multiple).
 constexpr int64_t kMostPadding = 64;
 
+static_assert(kBufferAlignment % kernels::kAlignment == 0);
+
 }  // namespace
-
-void Buffer::Delete::operator()(void* memory) const {
-  ::operator delete(memory, std::align_val_t(kernels::kAlignment));
-}
-
-void Buffer::reserve(size_t n_bytes) {
-  if (n_bytes <= n_bytes_) return;
-  memory_.reset(::operator new(n_bytes, std::align_val_t(kernels::kAlignment)));
-  n_bytes_ = n_bytes;
-}
 
 int64_t rows_at_once(int64_t n_rows, int n_threads) {
   constexpr int64_t kMost = 8, kPiecesPerThread = 3;

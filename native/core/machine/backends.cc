@@ -64,16 +64,15 @@ void load_gpu_backend(const std::string& path) {
     throw Failure{
         Code::gpu_unavailable,
         "Expected a GPU backend at " + path +
-            " but it could not be loaded: the GPU's driver or runtime libraries are missing. "
-            "Install them, or load the model with gpu: false.",
-        {{"path", path}}};
+            " but it could not be loaded: the GPU's driver or runtime libraries are missing.",
+        {{"path", path}},
+        "Install them, or load the model with gpu: false."};
   }
   if (ggml_backend_reg_dev_count(registry) == 0) {
     throw Failure{Code::gpu_unavailable,
-                  "The GPU backend at " + path +
-                      " found no device on this machine. Load the model with gpu: false, or check "
-                      "the driver.",
-                  {{"path", path}}};
+                  "The GPU backend at " + path + " found no device on this machine.",
+                  {{"path", path}},
+                  "Load the model with gpu: false, or check the driver."};
   }
   done.insert(path);
 }

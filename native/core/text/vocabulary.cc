@@ -18,10 +18,11 @@ std::shared_ptr<llama_model> load_vocabulary(const Gguf& file) {
   std::shared_ptr<llama_model> model(
       llama_model_load_from_file(file.paths().front().c_str(), params), llama_model_free);
   if (model) return model;
-  throw Failure{Code::model_invalid,
-                "llama.cpp refused the vocabulary of " + file.paths().front() + ": " +
-                    take_llama_log() + ". Convert or download the file again.",
-                {{"path", file.paths().front()}}};
+  throw Failure{
+      Code::model_invalid,
+      "llama.cpp refused the vocabulary of " + file.paths().front() + ": " + take_llama_log() + ".",
+      {{"path", file.paths().front()}},
+      "Convert or download the file again."};
 }
 
 void append(std::vector<Token>& ids, const std::vector<Token>& more) {
@@ -32,8 +33,9 @@ Failure too_long(const std::string& what, size_t n_tokens, int limit, const std:
   return Failure{
       Code::text_too_long,
       "expected at most " + std::to_string(limit) + " tokens but " + what + " has " +
-          std::to_string(n_tokens) + ". " + remedy,
-      {{"tokens", static_cast<int64_t>(n_tokens)}, {"limit", static_cast<int64_t>(limit)}}};
+          std::to_string(n_tokens) + ".",
+      {{"tokens", static_cast<int64_t>(n_tokens)}, {"limit", static_cast<int64_t>(limit)}},
+      remedy};
 }
 
 }  // namespace
@@ -50,9 +52,9 @@ std::vector<Token> Vocabulary::tokenize(std::string_view text, bool parse_specia
   if (text.empty()) return {};
   if (text.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max() / 2)) {
     throw Failure{Code::text_too_long,
-                  "expected at most 1 GiB but received " + std::to_string(text.size()) +
-                      " bytes. Split it into passages.",
-                  {{"bytes", static_cast<int64_t>(text.size())}}};
+                  "expected at most 1 GiB but received " + std::to_string(text.size()) + " bytes.",
+                  {{"bytes", static_cast<int64_t>(text.size())}},
+                  "Split it into passages."};
   }
   const auto n_bytes = static_cast<int32_t>(text.size());
   std::vector<Token> ids(text.size() / 3 + 16);
@@ -80,9 +82,9 @@ void check_ids(const Vocabulary& vocabulary, const std::vector<Token>& ids) {
     if (id >= 0 && id < vocabulary.n_tokens()) continue;
     throw Failure{Code::token_unknown,
                   "expected token ids from 0 to " + std::to_string(vocabulary.n_tokens() - 1) +
-                      " but received " + std::to_string(id) +
-                      ". Tokenise with this model's own tokenizer, or send text.",
-                  {{"token", static_cast<int64_t>(id)}}};
+                      " but received " + std::to_string(id) + ".",
+                  {{"token", static_cast<int64_t>(id)}},
+                  "Tokenise with this model's own tokenizer, or send text."};
   }
 }
 
@@ -186,8 +188,9 @@ Prompt build_prompt(const Vocabulary& vocabulary, const Frame& frame, const std:
   append(ids, frame.trail);
   if (ids.empty()) {
     throw Failure{Code::text_empty,
-                  "it has no tokens, and this model adds none of its own. Leave empty texts out.",
-                  {}};
+                  "it has no tokens, and this model adds none of its own.",
+                  {},
+                  "Leave empty texts out."};
   }
   prompt.n_tokens = static_cast<int>(n_tokens);
   prompt.n_cut = static_cast<int>(tail.size() - n_kept);
