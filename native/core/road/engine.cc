@@ -9,6 +9,7 @@
 #include "core/machine/backends.h"
 #include "core/road/pack.h"
 #include "core/road/vectors.h"
+#include "core/text/prompt.h"
 
 namespace qwen3_embed {
 namespace {
@@ -109,14 +110,20 @@ void Engine::tokenise(Job& job, size_t n_enough) {
     const size_t index = job.n_tokenised++;
     const auto given = job.given_ids.find(index);
     try {
-      const Body body{job.bodies[index], given == job.given_ids.end() ? nullptr : &given->second};
       if (job.options.only_text) {
-        job.texts[index] = vocabulary_->text(*body.ids);
+        job.texts[index] = vocabulary_->text(given->second);
         ++job.n_done;
         continue;
       }
-      Prompt prompt = build_prompt(*vocabulary_, *job.frame, *job.heads[index], body, limit,
-                                   job.options.truncate);
+      PromptInProgress in_progress =
+          given == job.given_ids.end()
+              ? PromptInProgress(*vocabulary_, *job.frame, job.heads[index],
+                                 std::move(job.bodies[index]), limit, job.options.truncate)
+              : PromptInProgress(*vocabulary_, *job.frame, job.heads[index],
+                                 std::move(given->second), limit, job.options.truncate);
+      while (!in_progress.step()) {
+      }
+      Prompt prompt = in_progress.take();
       job.n_tokens[index] = prompt.n_tokens;
       job.n_cut[index] = prompt.n_cut;
       if (only_tokens) {

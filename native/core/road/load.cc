@@ -122,7 +122,7 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options, const Abort& ab
     generic_options.abort_load = abort;
     generic_options.on_progress = on_weights;
     std::shared_ptr<llama_model> model = load_llama_model(file, generic_options);
-    engine->vocabulary_ = std::make_unique<Vocabulary>(model, facts);
+    engine->vocabulary_ = std::make_unique<Vocabulary>(file, facts, model);
     generic_options.yes = engine->vocabulary_->find("yes");
     generic_options.no = engine->vocabulary_->find("no");
     if (options.kind == Kind::rank && facts.head == Head::yes_no &&
