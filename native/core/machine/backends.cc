@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
 #include <mutex>
 #include <set>
-#include <thread>
 #include <utility>
 
 #include "core/failure.h"
@@ -92,21 +90,6 @@ ggml_backend_device* gpu_device(const std::string& name) {
     }
   }
   return nullptr;
-}
-
-int physical_cores() {
-  const int logical = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-#ifdef __linux__
-  std::set<std::string> cores;
-  for (int cpu = 0; cpu < logical; ++cpu) {
-    std::ifstream siblings("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
-                           "/topology/thread_siblings_list");
-    std::string list;
-    if (siblings >> list) cores.insert(list);
-  }
-  if (!cores.empty()) return static_cast<int>(cores.size());
-#endif
-  return logical;
 }
 
 }  // namespace qwen3_embed

@@ -5,6 +5,7 @@
 
 #include "core/generic/generic.h"
 #include "core/machine/backends.h"
+#include "core/machine/cpus.h"
 #include "core/packed/packed.h"
 #include "core/road/engine.h"
 
@@ -89,7 +90,7 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options, const Abort& ab
     on_progress(kHeaderShare + (1 - kHeaderShare) * fraction);
   };
 
-  const int n_threads = options.n_threads > 0 ? options.n_threads : physical_cores();
+  const int n_threads = options.n_threads > 0 ? options.n_threads : default_threads(read_cpus()).n;
   const bool packed = facts.is_qwen3 && options.engine != "generic";
   if (options.engine == "packed" && !packed) {
     throw Failure{Code::model_unsupported,
