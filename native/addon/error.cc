@@ -3,7 +3,7 @@
 namespace qwen3_embed {
 
 Napi::Error make_error(Napi::Env env, const Failure& failure) {
-  Napi::Error error = Napi::Error::New(env, failure.message);
+  Napi::Error error = Napi::Error::New(env, failure.sentence());
   Napi::Object facts = Napi::Object::New(env);
   for (const Fact& fact : failure.facts) {
     if (const auto* number = std::get_if<int64_t>(&fact.second)) {
@@ -14,6 +14,7 @@ Napi::Error make_error(Napi::Env env, const Failure& failure) {
   }
   error.Set("code", Napi::String::New(env, code_name(failure.code)));
   error.Set("facts", facts);
+  if (!failure.remedy.empty()) error.Set("remedy", Napi::String::New(env, failure.remedy));
   return error;
 }
 

@@ -38,11 +38,19 @@ const char* code_name(Code code);
 
 using Fact = std::pair<std::string, std::variant<int64_t, std::string>>;
 
-// Thrown by value in core, caught once on the lane, made into a JS error in addon/error.cc.
+// Thrown by value in core, made into a JS error in addon/error.cc.
 struct Failure {
   Code code;
-  std::string message;  // what was expected, what came, what to do
+  std::string message;  // what was expected and what came
   std::vector<Fact> facts;
+  std::string remedy = {};  // what to do
+
+  // Both sentences, for a reader who sees one string.
+  std::string sentence() const { return remedy.empty() ? message : message + " " + remedy; }
 };
+
+// The exception being handled, as a Failure: llama.cpp and the standard library throw, and past
+// the borders of core (its threads, the addon) there are Failures only. Inside a catch block.
+Failure caught_failure();
 
 }  // namespace qwen3_embed

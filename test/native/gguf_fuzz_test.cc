@@ -210,7 +210,7 @@ void try_mutant(const std::string& name, const std::string& path, const std::str
     const Gguf file(path);
     facts = read_facts(file);
   } catch (const Failure& failure) {
-    message = failure.message;
+    message = failure.sentence();
     CHECK(failure.code == Code::model_invalid || failure.code == Code::model_unsupported ||
           failure.code == Code::model_not_found);
   }

@@ -18,7 +18,7 @@ std::string failure_of(const std::string& path, std::string* message = nullptr) 
     const Gguf file(path);
     return "";
   } catch (const Failure& failure) {
-    if (message != nullptr) *message = failure.message;
+    if (message != nullptr) *message = failure.sentence();
     CHECK(!failure.facts.empty() && failure.facts.front().first == "path");
     return code_name(failure.code);
   }

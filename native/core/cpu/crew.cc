@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <system_error>
 
 #include "core/failure.h"
 
@@ -46,21 +45,18 @@ Crew::Crew(int n_threads) {
     for (int worker = 1; worker < n_threads; ++worker) {
       threads_.emplace_back([this, worker] { serve(worker); });
     }
-  } catch (const std::system_error&) {
-    leave_ = true;
-    announce(board_ + (uint64_t{1} << (2 * kItemBits)));
-    for (std::thread& thread : threads_) thread.join();
-    throw Failure{Code::out_of_memory,
-                  "The system refused to start " + std::to_string(n_threads) +
-                      " threads. Load the model with fewer threads.",
-                  {{"threads", static_cast<int64_t>(n_threads)}}};
+  } catch (...) {
+    dismiss();
+    throw;
   }
 }
 
-Crew::~Crew() {
+Crew::~Crew() { dismiss(); }
+
+void Crew::dismiss() {
   leave_ = true;
   announce(board_ + (uint64_t{1} << (2 * kItemBits)));
-  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 void Crew::run(int64_t n_items, const Abort& abort, Call call, const void* work) {

@@ -9,9 +9,9 @@
 #include <exception>
 #include <functional>
 #include <mutex>
-#include <thread>
 #include <vector>
 
+#include "core/machine/thread.h"
 #include "core/road/forward.h"
 
 namespace qwen3_embed {
@@ -46,6 +46,7 @@ class Crew {
 
   void run(int64_t n_items, const Abort& abort, Call call, const void* work);
   bool take_one(int worker);
+  void dismiss();
   void serve(int worker);
   void announce(uint64_t board);
   uint64_t wait_for_change(uint64_t seen);
@@ -72,7 +73,7 @@ class Crew {
 
   std::mutex mutex_;
   std::condition_variable work_is_there_, work_is_done_;
-  std::vector<std::thread> threads_;
+  std::vector<Thread> threads_;
 };
 
 }  // namespace qwen3_embed

@@ -95,7 +95,7 @@ void check_charsmap(Checks& checks) {
 
 // llama_vocab::impl::tokenize asserts on the ones that its flags call for, and puts -1 into the
 // text for unknown.
-void check_special_ids(Checks& checks, const Tokenizer& tokenizer) {
+void check_special_ids(Checks& checks, const TokenizerKind& tokenizer) {
   const auto& [model, pre, is_bpe] = tokenizer;
   const bool spm = model == "llama", wpm = model == "bert", ugm = model == "t5";
   const bool no_bos = ugm || model == "gemma4" || pre == "glm4" || pre == "chatglm-bpe";
@@ -123,7 +123,7 @@ void check_special_ids(Checks& checks, const Tokenizer& tokenizer) {
 
 }  // namespace
 
-void check_tokenizer(Checks& checks, const Tokenizer& tokenizer) {
+void check_tokenizer(Checks& checks, const TokenizerKind& tokenizer) {
   check_special_ids(checks, tokenizer);
   if (tokenizer.model == "llama" || tokenizer.model == "t5") check_scores(checks);
   if (tokenizer.model == "t5") check_charsmap(checks);

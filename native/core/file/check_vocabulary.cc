@@ -5,6 +5,7 @@
 
 #include "core/file/checks.h"
 #include "core/file/gguf_reader.h"
+#include "core/text/byte_letters.h"
 
 namespace qwen3_embed {
 namespace {
@@ -120,23 +121,6 @@ bool contains(const char* const (&names)[n], const std::string& name) {
 
 // gguf_get_arr_str hands out C strings.
 std::string_view as_c_string(std::string_view text) { return text.substr(0, text.find('\0')); }
-
-std::string utf8(uint32_t code) {  // of a code point below 0x800
-  if (code < 0x80) return std::string(1, static_cast<char>(code));
-  return {static_cast<char>(0xc0 | (code >> 6)), static_cast<char>(0x80 | (code & 0x3f))};
-}
-
-// GPT-2's letter for a byte: itself if printable in Latin-1, else the next unused one from U+0100
-// on.
-std::string byte_letter(int byte) {
-  const auto printable = [](int b) {
-    return (b >= 0x21 && b <= 0x7e) || (b >= 0xa1 && b <= 0xac) || b >= 0xae;
-  };
-  if (printable(byte)) return utf8(static_cast<uint32_t>(byte));
-  uint32_t n_before = 0;
-  for (int b = 0; b < byte; b++) n_before += !printable(b);
-  return utf8(0x100 + n_before);
-}
 
 std::string hex_token(int byte) {
   const char* digits = "0123456789ABCDEF";
@@ -295,6 +279,10 @@ class VocabularyChecks {
 };
 
 }  // namespace
+
+std::vector<std::string> pre_tokenizers() {
+  return {std::begin(kPreTokenizers), std::end(kPreTokenizers)};
+}
 
 Tokens check_vocabulary(Checks& checks) { return VocabularyChecks(checks).run(); }
 

@@ -75,7 +75,7 @@ class Tokens {
 };
 
 inline constexpr const char* kTokenizerPrefix = "tokenizer.ggml.";
-struct Tokenizer {
+struct TokenizerKind {
   std::string model, pre;  // tokenizer.ggml.model and .pre
   bool is_bpe;
 };
@@ -83,8 +83,10 @@ struct Tokenizer {
 void describe_layout(Checks& checks);
 void check_hyperparameters(Checks& checks);
 Tokens check_vocabulary(Checks& checks);
+// Of byte-pair vocabularies: the names tokenizer.ggml.pre may have.
+std::vector<std::string> pre_tokenizers();
 // Special ids, scores, flags: all that surrounds the tokens themselves.
-void check_tokenizer(Checks& checks, const Tokenizer& tokenizer);
+void check_tokenizer(Checks& checks, const TokenizerKind& tokenizer);
 void check_tensors(Checks& checks);
 // Head, pooling and the tokens Qwen3's prompts are made of.
 void check_qwen3_tokens(Checks& checks, const Tokens& tokens);

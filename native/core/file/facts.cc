@@ -27,7 +27,7 @@ std::string shown(double value) {
 
 void Checks::fatal(Code code, const std::string& what, const std::string& remedy) {
   const std::string& path = file.paths().front();
-  if (!collect_) throw Failure{code, what + " (" + path + "). " + remedy, {{"path", path}}};
+  if (!collect_) throw Failure{code, what + " (" + path + ").", {{"path", path}}, remedy};
   facts.findings.push_back({true, what, remedy, code});
 }
 

@@ -18,17 +18,18 @@ constexpr uint64_t kSmallestAlignment = 32, kLargestAlignment = 1 << 20;
 constexpr uint64_t kShortestValue = 8 + 1 + 4 + 1, kShortestTensor = 8 + 1 + 4 + 8 + 4 + 8;
 
 void check_magic(GgufReader& reader) {
-  if (reader.size() == 0) reader.fail("The file is empty. Download it again");
+  if (reader.size() == 0) reader.fail("The file is empty");
   char magic[4];
   reader.read(magic, sizeof magic, "the four letters GGUF");
   if (std::memcmp(magic, GGUF_MAGIC, sizeof magic) == 0) return;
-  std::string hint = "This is no GGUF file";
+  std::string hint = "This is no GGUF file: download one.";
   if (std::memcmp(magic, "vers", 4) == 0)
-    hint = "This looks like a Git LFS pointer: fetch the file itself";
-  if (magic[0] == '<') hint = "This looks like a web page: the download went wrong";
-  reader.fail("Expected the file to begin with \"GGUF\" but it begins with " +
-                  in_quotes(std::string_view(magic, sizeof magic)) + ". " + hint,
-              0);
+    hint = "This looks like a Git LFS pointer: fetch the file itself.";
+  if (magic[0] == '<') hint = "This looks like a web page: download the file again.";
+  reader.fail_at(0,
+                 "Expected the file to begin with \"GGUF\" but it begins with " +
+                     in_quotes(std::string_view(magic, sizeof magic)),
+                 hint);
 }
 
 void check_version(GgufReader& reader) {
@@ -38,9 +39,9 @@ void check_version(GgufReader& reader) {
   throw Failure{
       Code::model_unsupported,
       "Expected GGUF version 2 or 3 but " + reader.path() +
-          (big_endian ? " is a big-endian file. Convert it to little-endian."
-                      : " has version " + std::to_string(version) + ". Convert the model anew."),
-      {{"path", reader.path()}, {"version", static_cast<int64_t>(version)}}};
+          (big_endian ? " is a big-endian file." : " has version " + std::to_string(version) + "."),
+      {{"path", reader.path()}, {"version", static_cast<int64_t>(version)}},
+      big_endian ? "Convert it to little-endian." : "Convert the model anew."};
 }
 
 uint64_t read_count(GgufReader& reader, uint64_t most, uint64_t shortest, const char* what) {
@@ -48,8 +49,7 @@ uint64_t read_count(GgufReader& reader, uint64_t most, uint64_t shortest, const 
   if (n > most || n > reader.remaining() / shortest) {
     reader.fail(std::string("Expected at most ") +
                 std::to_string(std::min(most, reader.remaining() / shortest)) + " as " + what +
-                " but came " + std::to_string(n) +
-                ". The file is cut short or damaged; download it again");
+                " but came " + std::to_string(n));
   }
   return n;
 }
@@ -95,8 +95,9 @@ Gguf::Gguf(const std::string& path) {
       throw Failure{Code::model_invalid,
                     "Expected the first part of a model in " + std::to_string(n_parts) +
                         " parts to be named " + part_path("<name>", 0, n_parts) + " but received " +
-                        path + ". Keep the names the parts came with.",
-                    {{"path", path}, {"parts", static_cast<int64_t>(n_parts)}}};
+                        path + ".",
+                    {{"path", path}, {"parts", static_cast<int64_t>(n_parts)}},
+                    "Keep the names the parts came with."};
     }
     for (size_t part = 1; part < n_parts; part++) {
       read_part(part_path(prefix, part, n_parts), part, digest);
@@ -108,9 +109,9 @@ Gguf::Gguf(const std::string& path) {
                     "Expected " +
                         (expected ? std::to_string(*expected) : std::string("a number of")) +
                         " tensors (split.tensors.count) but the parts of " + path + " hold " +
-                        std::to_string(tensors_.size()) +
-                        ". The parts do not belong together; download them again.",
-                    {{"path", path}, {"tensors", static_cast<int64_t>(tensors_.size())}}};
+                        std::to_string(tensors_.size()) + ": they do not belong together.",
+                    {{"path", path}, {"tensors", static_cast<int64_t>(tensors_.size())}},
+                    "Download the parts again."};
     }
   }
   fingerprint_ = digest.hex();
@@ -139,8 +140,8 @@ size_t Gguf::read_part(const std::string& path, size_t part, Digest& digest) {
         (alignment & (alignment - 1)) != 0) {
       reader.fail(
           "Expected general.alignment to be a power of two from 32 to 1048576, as a u32, but it is "
-          "not. The file is "
-          "damaged, or has to be converted anew");
+          "not",
+          "The file is damaged, or has to be converted anew.");
     }
   }
 
@@ -149,22 +150,21 @@ size_t Gguf::read_part(const std::string& path, size_t part, Digest& digest) {
   for (const char* key : {"split.count", "split.no"}) {
     const auto found = values.find(key);
     if (found != values.end() && found->second.type != GGUF_TYPE_UINT16) {
-      reader.fail(std::string("Expected ") + key +
-                  " to be a u16 but it is of another type. The file is damaged");
+      reader.fail(std::string("Expected ") + key + " to be a u16 but it is of another type");
     }
   }
   n_parts = static_cast<size_t>(integer_in(values, "split.count").value_or(1));
   const std::optional<int64_t> number = integer_in(values, "split.no");
   if (part == 0 && n_parts > 1 && number.value_or(-1) != 0) {
-    reader.fail(
-        "Expected the first part of a model in " + std::to_string(n_parts) +
-        " parts but this is another one. Give the path of part 1; the others are found beside it");
+    reader.fail("Expected the first part of a model in " + std::to_string(n_parts) +
+                    " parts but this is another one",
+                "Give the path of part 1; the others are found beside it.");
   }
   if (part > 0 && number != static_cast<int64_t>(part)) {
     reader.fail("Expected part " + std::to_string(part + 1) +
-                " of the model but this file says it is " +
-                (number ? "part " + std::to_string(*number + 1) : std::string("no part")) +
-                ". Keep the names the parts came with");
+                    " of the model but this file says it is " +
+                    (number ? "part " + std::to_string(*number + 1) : std::string("no part")),
+                "Keep the names the parts came with.");
   }
 
   read_tensors(reader, part, n_tensors, alignment);
@@ -189,13 +189,13 @@ void Gguf::read_tensors(GgufReader& reader, size_t part, uint64_t n_tensors, uin
     reader.check_name(tensor.name, "a tensor");
     const std::string shown = "tensor " + in_quotes(tensor.name);
     if (!tensor_index_.emplace(tensor.name, tensors_.size()).second) {
-      reader.fail("Expected each tensor once but " + shown + " comes twice. The file is damaged");
+      reader.fail("Expected each tensor once but " + shown + " comes twice");
     }
 
     const uint32_t n_dims = reader.number<uint32_t>("a tensor's number of dimensions");
     if (n_dims < 1 || n_dims > GGML_MAX_DIMS) {
       reader.fail("Expected 1 to 4 dimensions for " + shown + " but came " +
-                  std::to_string(n_dims) + ". The file is damaged");
+                  std::to_string(n_dims));
     }
     tensor.n_dims = static_cast<int>(n_dims);
     tensor.shape = {1, 1, 1, 1};
@@ -203,7 +203,7 @@ void Gguf::read_tensors(GgufReader& reader, size_t part, uint64_t n_tensors, uin
       tensor.shape[dim] = reader.number<int64_t>("a tensor's shape");
       if (tensor.shape[dim] < 1) {
         reader.fail("Expected positive dimensions for " + shown + " but came " +
-                    std::to_string(tensor.shape[dim]) + ". The file is damaged");
+                    std::to_string(tensor.shape[dim]));
       }
     }
 
@@ -212,30 +212,25 @@ void Gguf::read_tensors(GgufReader& reader, size_t part, uint64_t n_tensors, uin
     const int64_t block = known ? ggml_blck_size(static_cast<ggml_type>(tensor.type)) : 0;
     if (block == 0 || ggml_type_size(static_cast<ggml_type>(tensor.type)) == 0) {
       reader.fail("Expected a tensor type that llama.cpp knows for " + shown + " but came number " +
-                  std::to_string(tensor.type) +
-                  ". The file is damaged, or quantised for another llama.cpp");
+                      std::to_string(tensor.type),
+                  "The file is damaged, or quantised for another llama.cpp.");
     }
     if (tensor.shape[0] % block != 0) {
       reader.fail("Expected rows of whole blocks of " + std::to_string(block) + " for " + shown +
-                  " but they have " + std::to_string(tensor.shape[0]) +
-                  " elements. The file is damaged");
+                  " but they have " + std::to_string(tensor.shape[0]) + " elements");
     }
     const std::optional<uint64_t> bytes = tensor_bytes(tensor.type, tensor.shape);
-    if (!bytes)
-      reader.fail("The shape of " + shown +
-                  " has more elements than 64 bits count. The file is damaged");
+    if (!bytes) reader.fail("The shape of " + shown + " has more elements than 64 bits count");
     tensor.bytes = *bytes;
 
     tensor.offset = reader.number<uint64_t>("a tensor's offset");
     if (tensor.offset != expected) {
       reader.fail("Expected " + shown + " at offset " + std::to_string(expected) +
-                  " of the data but came " + std::to_string(tensor.offset) +
-                  ". The file is damaged");
+                  " of the data but came " + std::to_string(tensor.offset));
     }
     if (tensor.offset + tensor.bytes > reader.size()) {
       reader.fail("Expected " + std::to_string(tensor.bytes) + " bytes of data for " + shown +
-                  " but the file has only " + std::to_string(reader.size()) +
-                  ". It is cut short; download it again");
+                  " but the file has only " + std::to_string(reader.size()));
     }
     expected += (tensor.bytes + alignment - 1) / alignment * alignment;
     tensors_.push_back(std::move(tensor));
@@ -246,10 +241,10 @@ void Gguf::read_tensors(GgufReader& reader, size_t part, uint64_t n_tensors, uin
     GgufTensor& tensor = tensors_[i];
     tensor.offset += data;
     if (tensor.offset + tensor.bytes > reader.size()) {
-      reader.fail("Expected the data of tensor " + in_quotes(tensor.name) + " to end at byte " +
-                      std::to_string(tensor.offset + tensor.bytes) + " but the file has only " +
-                      std::to_string(reader.size()) + ". It is cut short; download it again",
-                  tensor.offset);
+      reader.fail_at(tensor.offset, "Expected the data of tensor " + in_quotes(tensor.name) +
+                                        " to end at byte " +
+                                        std::to_string(tensor.offset + tensor.bytes) +
+                                        " but the file has only " + std::to_string(reader.size()));
     }
   }
 }

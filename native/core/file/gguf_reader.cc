@@ -14,8 +14,9 @@ constexpr size_t kBufferBytes = 1 << 20;
 constexpr uint64_t kMaxHeaderBytes = uint64_t{256} << 20;
 constexpr uint64_t kSamples = 64, kSampleBytes = 64;
 
-[[noreturn]] void not_found(const std::string& path, const std::string& what) {
-  throw Failure{Code::model_not_found, what, {{"path", path}}};
+[[noreturn]] void not_found(const std::string& path, const std::string& what,
+                            const std::string& remedy = "Give the path of a GGUF file.") {
+  throw Failure{Code::model_not_found, what, {{"path", path}}, remedy};
 }
 
 }  // namespace
@@ -69,11 +70,11 @@ GgufReader::GgufReader(const std::string& path) : path_(path) {
   std::error_code error;
   const fs::file_status status = fs::status(native, error);
   if (status.type() == fs::file_type::not_found) {
-    not_found(path, "No file at " + path + ". Check the path, or download the model first.");
+    not_found(path, "No file at " + path + ".", "Check the path, or download the model first.");
   }
   if (status.type() == fs::file_type::directory) {
-    not_found(path, "Expected a GGUF file but " + path +
-                        " is a directory. Name the .gguf file inside it.");
+    not_found(path, "Expected a GGUF file but " + path + " is a directory.",
+              "Name the .gguf file inside it.");
   }
   if (status.type() != fs::file_type::regular) {
     not_found(path,
@@ -85,25 +86,25 @@ GgufReader::GgufReader(const std::string& path) : path_(path) {
   if (!error) file_.open(native, std::ios::binary);
   if (error || !file_.is_open()) {
     const std::string reason = error ? error.message() : std::generic_category().message(errno);
-    not_found(path, "Cannot read " + path + ": " + reason + ". Check its permissions.");
+    not_found(path, "Cannot read " + path + ": " + reason + ".", "Check its permissions.");
   }
 }
 
-void GgufReader::fail(const std::string& what, uint64_t offset) const {
+void GgufReader::fail_at(uint64_t offset, const std::string& what,
+                         const std::string& remedy) const {
   throw Failure{Code::model_invalid,
-                what + " (" + path_ + ", byte " + std::to_string(offset) + ")",
-                {{"path", path_}, {"offset", static_cast<int64_t>(offset)}}};
+                what + " (" + path_ + ", byte " + std::to_string(offset) + ").",
+                {{"path", path_}, {"offset", static_cast<int64_t>(offset)}},
+                remedy};
 }
 
 void GgufReader::read_slowly(char* to, uint64_t n, const char* what) {
   if (n > remaining()) {
     fail("The file ends inside " + std::string(what) + ": " + std::to_string(n) +
-         " more bytes expected, " + std::to_string(remaining()) +
-         " left. It is cut short or damaged; download it again");
+         " more bytes expected, " + std::to_string(remaining()) + " left");
   }
   if (n > kMaxHeaderBytes - std::min(kMaxHeaderBytes, position_)) {
-    fail("Expected at most 256 MiB of metadata but " + std::string(what) +
-         " goes beyond. The file is damaged");
+    fail("Expected at most 256 MiB of metadata but " + std::string(what) + " goes beyond");
   }
   while (n > 0) {
     if (next_ == end_) {
@@ -136,7 +137,7 @@ std::string GgufReader::text(uint64_t longest, const char* what) {
   const uint64_t n = number<uint64_t>(what);
   if (n > longest) {
     fail("Expected at most " + std::to_string(longest) + " bytes for " + what + " but came " +
-         std::to_string(n) + ". The file is damaged; download it again");
+         std::to_string(n));
   }
   std::string bytes;
   append(bytes, n, what);

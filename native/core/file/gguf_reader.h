@@ -62,8 +62,12 @@ class GgufReader {
   void finish(Digest& digest);
 
   // Failure model_invalid that names the file and the place.
-  [[noreturn]] void fail(const std::string& what) const { fail(what, position_); }
-  [[noreturn]] void fail(const std::string& what, uint64_t offset) const;
+  static constexpr const char* kDamaged = "The file is cut short or damaged; download it again.";
+  [[noreturn]] void fail(const std::string& what, const std::string& remedy = kDamaged) const {
+    fail_at(position_, what, remedy);
+  }
+  [[noreturn]] void fail_at(uint64_t offset, const std::string& what,
+                            const std::string& remedy = kDamaged) const;
 
  private:
   void read_slowly(char* to, uint64_t n, const char* what);

@@ -78,8 +78,7 @@ Gguf::Values Gguf::read_values(GgufReader& reader, uint64_t n_values,
     std::string key = reader.text(kLongestKey, "a metadata key");
     reader.check_name(key, "a metadata key");
     if (values.count(key) != 0) {
-      reader.fail("Expected each metadata key once but " + in_quotes(key) +
-                  " comes twice. The file is damaged");
+      reader.fail("Expected each metadata key once but " + in_quotes(key) + " comes twice");
     }
     Value value{};
     value.n_items = 1;
@@ -91,13 +90,12 @@ Gguf::Values Gguf::read_values(GgufReader& reader, uint64_t n_values,
     const uint64_t item_bytes = scalar_bytes(value.item_type);
     if (item_bytes == 0 && value.item_type != GGUF_TYPE_STRING) {
       reader.fail("Expected a value type from 0 to 12, and no array in an array, for " +
-                  in_quotes(key) + " but came " + std::to_string(value.item_type) +
-                  ". The file is damaged or made for a newer reader");
+                      in_quotes(key) + " but came " + std::to_string(value.item_type),
+                  "The file is damaged, or made for a newer reader.");
     }
     if (value.n_items > reader.remaining() / (item_bytes == 0 ? 8 : item_bytes)) {
       reader.fail("The array " + in_quotes(key) + " claims " + std::to_string(value.n_items) +
-                  " items, more than the rest of the file could hold. It is cut short or damaged; "
-                  "download it again");
+                  " items, more than the rest of the file could hold");
     }
     if (item_bytes > 0) {
       reader.append(value.bytes, value.n_items * item_bytes, "a metadata value");
@@ -109,8 +107,7 @@ Gguf::Values Gguf::read_values(GgufReader& reader, uint64_t n_values,
     }
     if (value.item_type == GGUF_TYPE_BOOL && std::any_of(value.bytes.begin(), value.bytes.end(),
                                                          [](char c) { return c != 0 && c != 1; })) {
-      reader.fail("Expected 0 or 1 for the boolean " + in_quotes(key) +
-                  " but came another byte. The file is damaged");
+      reader.fail("Expected 0 or 1 for the boolean " + in_quotes(key) + " but came another byte");
     }
     keys.push_back(key);
     values.emplace(std::move(key), std::move(value));

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
 #include <mutex>
 #include <set>
-#include <thread>
 #include <utility>
 
 #include "core/failure.h"
@@ -64,16 +62,15 @@ void load_gpu_backend(const std::string& path) {
     throw Failure{
         Code::gpu_unavailable,
         "Expected a GPU backend at " + path +
-            " but it could not be loaded: the GPU's driver or runtime libraries are missing. "
-            "Install them, or load the model with gpu: false.",
-        {{"path", path}}};
+            " but it could not be loaded: the GPU's driver or runtime libraries are missing.",
+        {{"path", path}},
+        "Install them, or load the model with gpu: false."};
   }
   if (ggml_backend_reg_dev_count(registry) == 0) {
     throw Failure{Code::gpu_unavailable,
-                  "The GPU backend at " + path +
-                      " found no device on this machine. Load the model with gpu: false, or check "
-                      "the driver.",
-                  {{"path", path}}};
+                  "The GPU backend at " + path + " found no device on this machine.",
+                  {{"path", path}},
+                  "Load the model with gpu: false, or check the driver."};
   }
   done.insert(path);
 }
@@ -93,21 +90,6 @@ ggml_backend_device* gpu_device(const std::string& name) {
     }
   }
   return nullptr;
-}
-
-int physical_cores() {
-  const int logical = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-#ifdef __linux__
-  std::set<std::string> cores;
-  for (int cpu = 0; cpu < logical; ++cpu) {
-    std::ifstream siblings("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
-                           "/topology/thread_siblings_list");
-    std::string list;
-    if (siblings >> list) cores.insert(list);
-  }
-  if (!cores.empty()) return static_cast<int>(cores.size());
-#endif
-  return logical;
 }
 
 }  // namespace qwen3_embed

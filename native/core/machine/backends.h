@@ -24,7 +24,4 @@ ggml_backend_device* gpu_device(const std::string& name);
 // pointer.
 std::string take_llama_log();
 
-// Cores that compute, not hyper-threads: the default for threads.
-int physical_cores();
-
 }  // namespace qwen3_embed

@@ -1,13 +1,22 @@
-// Memory for kernels: aligned, growing, reused.
+// Memory for weights and activations: aligned, growing, reused, in huge pages where the system has
+// them.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <initializer_list>
 #include <memory>
 
 namespace qwen3_embed {
 
-// Memory at a multiple of 64 bytes that grows and is reused. Throws std::bad_alloc, and is as it
-// was then.
+inline constexpr size_t kBufferAlignment = 64;
+
+// Bytes of an array of this shape. Throws std::bad_alloc if a dimension is negative or the product
+// does not fit: no memory could hold it.
+size_t array_bytes(std::initializer_list<int64_t> shape, size_t item_bytes);
+
+// Memory at a multiple of kBufferAlignment that grows and is reused. Throws std::bad_alloc, and is
+// as it was then.
 class Buffer {
  public:
   Buffer() = default;
@@ -21,6 +30,7 @@ class Buffer {
 
  private:
   struct Delete {
+    size_t alignment;
     void operator()(void* memory) const;
   };
   std::unique_ptr<void, Delete> memory_;

@@ -49,8 +49,8 @@ void Flight::go_one_step(const Abort& stop) {
     failure.code == Code::aborted ? go_on() : fail_current(std::move(failure));
   } catch (const std::bad_alloc&) {
     throw;
-  } catch (const std::exception& error) {
-    fail_current({Code::compute, std::string("Unexpected native error: ") + error.what(), {}});
+  } catch (const std::exception&) {
+    fail_current(caught_failure());
   }
 }
 

@@ -1,49 +1,19 @@
 #include "core/road/lane.h"
 
-#include <exception>
 #include <iterator>
-#include <new>
 #include <optional>
-#include <system_error>
 
 namespace qwen3_embed {
-namespace {
-
-// llama.cpp and the standard library throw; past this point everything is a Failure.
-std::optional<Failure> attempt(const std::function<void()>& action) {
-  try {
-    action();
-    return std::nullopt;
-  } catch (Failure& failure) {
-    return std::move(failure);
-  } catch (const std::bad_alloc&) {
-    return Failure{Code::out_of_memory,
-                   "The process ran out of memory. Lower budget, or send fewer texts.",
-                   {}};
-  } catch (const std::exception& error) {
-    return Failure{Code::compute, std::string("Unexpected native error: ") + error.what(), {}};
-  }
-}
-
-}  // namespace
-
 Lane::Lane(LoadOptions options, size_t n_queued_texts, LaneEvents events)
-    : options_(std::move(options)), n_queued_texts_(n_queued_texts), events_(std::move(events)) {
-  try {
-    thread_ = std::thread([this] { run(); });
-  } catch (const std::system_error&) {
-    throw Failure{
-        Code::out_of_memory,
-        "The system refused to start a thread for the model. Close other models, or raise "
-        "the limit of threads.",
-        {}};
-  }
-}
+    : options_(std::move(options)),
+      n_queued_texts_(n_queued_texts),
+      events_(std::move(events)),
+      thread_([this] { run(); }) {}
 
 void Lane::shut() {
   close();
   abort_all();
-  if (thread_.joinable()) thread_.join();
+  thread_.join();
 }
 
 void Lane::submit(std::shared_ptr<Job> job) {
@@ -102,10 +72,13 @@ void Lane::run() {
 }
 
 bool Lane::load() {
-  const std::optional<Failure> failure = attempt([&] {
+  std::optional<Failure> failure;
+  try {
     engine_ = Engine::load(
         options_, [this] { return stop_.load(); }, events_.on_load_progress);
-  });
+  } catch (...) {
+    failure = caught_failure();
+  }
   if (failure) {
     std::lock_guard<std::mutex> lock(mutex_);
     closing_ = true;

@@ -8,8 +8,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
 
+#include "core/machine/thread.h"
 #include "core/road/engine.h"
 #include "core/road/job.h"
 
@@ -70,7 +70,7 @@ class Lane {
 
   Jobs jobs_;                       // the thread's
   std::unique_ptr<Engine> engine_;  // the thread's
-  std::thread thread_;              // last: it uses everything above
+  Thread thread_;                   // last: it uses everything above
 };
 
 }  // namespace qwen3_embed

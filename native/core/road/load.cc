@@ -5,6 +5,7 @@
 
 #include "core/generic/generic.h"
 #include "core/machine/backends.h"
+#include "core/machine/cpus.h"
 #include "core/network/make_forward.h"
 #include "core/network/network.h"
 #include "core/road/engine.h"
@@ -90,7 +91,7 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options, const Abort& ab
     on_progress(kHeaderShare + (1 - kHeaderShare) * fraction);
   };
 
-  const int n_threads = options.n_threads > 0 ? options.n_threads : physical_cores();
+  const int n_threads = options.n_threads > 0 ? options.n_threads : default_threads(read_cpus()).n;
   const std::string obstacle =
       options.engine == "generic" ? "the generic engine was asked for" : cannot_build(file, facts);
   if (options.engine == "packed" && !obstacle.empty()) {
@@ -125,7 +126,7 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options, const Abort& ab
     generic.abort_load = abort;
     generic.on_progress = on_weights;
     std::shared_ptr<llama_model> model = load_llama_model(file, generic);
-    engine->vocabulary_ = std::make_unique<Vocabulary>(model, facts);
+    engine->vocabulary_ = std::make_unique<Vocabulary>(file, facts, model);
     generic.yes = engine->vocabulary_->find("yes");
     generic.no = engine->vocabulary_->find("no");
     if (options.kind == Kind::rank && facts.head == Head::yes_no &&

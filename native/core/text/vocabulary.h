@@ -1,4 +1,4 @@
-// Segments -> one sequence: what surrounds a text, what may be cut, and how long the whole may be.
+// The vocabulary of a model: tokens of texts, and the frames that texts are run in.
 #pragma once
 
 #include <memory>
@@ -8,9 +8,9 @@
 
 #include "core/file/facts.h"
 #include "core/road/sequence.h"
+#include "core/text/tokenizer.h"
 
 struct llama_model;
-struct llama_vocab;
 
 namespace qwen3_embed {
 
@@ -19,34 +19,36 @@ namespace qwen3_embed {
 struct Frame {
   std::vector<Token> lead;   // (n_lead)
   std::vector<Token> joint;  // between head and body, for rankers that separate a pair with a token
-  std::vector<Token>
-      trail;  // (n_trail): the end token of an embedding, the suffix of a rerank prompt
+  // (n_trail): the end token of an embedding, the suffix of a rerank prompt
+  std::vector<Token> trail;
   // An instruction and its query are one string: BPE may merge across the seam.
   bool head_joins_body = false;
 };
 
-struct Prompt {
-  Sequence sequence;
-  int n_tokens;  // before any cut, everything included
-  int n_cut;
-};
-
+// Safe from several threads at once.
 class Vocabulary {
  public:
-  // Borrows the vocabulary of a model that is loaded anyway.
-  Vocabulary(std::shared_ptr<llama_model> model, const Facts& facts);
-  // Loads the vocabulary alone; about 0.2 s for 151,669 tokens.
-  Vocabulary(const Gguf& file, const Facts& facts);
+  // Our own tokenizer where it knows the file's kind, else llama.cpp's: of `model` if it is loaded
+  // anyway, or loaded alone.
+  Vocabulary(const Gguf& file, const Facts& facts, std::shared_ptr<llama_model> model = nullptr);
 
   // User text: control tokens spelled out in it stay text.
   std::vector<Token> plain(std::string_view text) const { return tokenize(text, false); }
   // Template text of ours.
   std::vector<Token> special(std::string_view text) const { return tokenize(text, true); }
+  // User text that may be long: its tokens little by little. The text stays where it is meanwhile.
+  std::unique_ptr<TokenStream> stream(std::string_view text) const {
+    return tokenizer_->stream(text, false);
+  }
+  // Bytes of text that one token stands for at most; 0 where no such bound holds.
+  size_t longest_token() const { return tokenizer_->longest_token(); }
   // The id of a token by its text, or -1.
   Token find(std::string_view text) const;
   // Control tokens spelled out. Throws Failure token_unknown.
   std::string text(const std::vector<Token>& ids) const;
-  int n_tokens() const;
+  int n_tokens() const { return tokenizer_->n_tokens(); }
+  // Throws Failure token_unknown.
+  void check_ids(const std::vector<Token>& ids) const;
 
   // Embeddings: exactly one <|endoftext|> after a Qwen text, whatever add_eos_token says; elsewhere
   // what the vocabulary asks for.
@@ -58,21 +60,9 @@ class Vocabulary {
  private:
   std::vector<Token> tokenize(std::string_view text, bool parse_special) const;
 
-  std::shared_ptr<llama_model> model_;
-  const llama_vocab* vocab_;
+  std::unique_ptr<const Tokenizer> tokenizer_;
+  TextEnds ends_;
   bool is_qwen3_;
 };
-
-// A text, or the tokens a caller made of it.
-struct Body {
-  const std::string& text;
-  const std::vector<Token>* ids = nullptr;
-};
-
-// `limit` is the longest sequence the model takes. Throws Failure text_too_long (facts: tokens,
-// limit) when the whole does not fit and `truncate` is false, or when it cannot fit even without
-// its body; token_unknown for an id the vocabulary lacks; text_empty when there is nothing to run.
-Prompt build_prompt(const Vocabulary& vocabulary, const Frame& frame, const std::string& head,
-                    const Body& body, int limit, bool truncate);
 
 }  // namespace qwen3_embed

@@ -1,13 +1,15 @@
 // The engine's threads: every item once, nobody waits in vain, nothing burns while idle.
+#include "core/cpu/crew.h"
+
 #include <chrono>
 #include <cstdio>
 #include <ctime>
 #include <memory>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "check.h"
-#include "core/cpu/crew.h"
 #include "core/failure.h"
 
 using namespace qwen3_embed;
