@@ -17,6 +17,7 @@ export type Qwen3ErrorCode =
   | 'ERR_OUT_OF_MEMORY'
   | 'ERR_COMPUTE'
   | 'ERR_GPU_UNAVAILABLE'
+  | 'ERR_MODEL_CHANGED'
   | 'ERR_QUEUE_FULL'
   | 'ERR_CLOSED'
   | 'ERR_MODEL_NAME'

@@ -56,6 +56,7 @@ export interface NativeLoadOptions {
   maxTokens: number
   budget: number
   maxQueue: number
+  prefixCache: number
   gpu: string
   gpuLibrary: string
 }
@@ -65,8 +66,12 @@ export interface NativeStats {
   packs: number
   /** Tokens of all texts. */
   tokens: number
-  /** Tokens that went through the layers: fewer, where texts share prefixes. */
+  /** Tokens that went through the layers: fewer, where texts share prefixes or earlier passes kept them. */
   tokensRun: number
+  /** Tokens of prefixes whose keys and values were kept from earlier passes. */
+  tokensKept: number
+  /** Bytes that kept prefixes take now. */
+  keptBytes: number
   /** Wall time of passes in milliseconds, by stage where the engine tells stages apart. */
   productsMs: number
   attentionMs: number

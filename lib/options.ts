@@ -33,6 +33,12 @@ export interface LoadOptions {
    * @default 262,144
    */
   maxQueue?: number | undefined
+  /**
+   * Bytes for the keys and values of prefixes that come again (the instruction of every query, a reranker's query, a
+   * header of many chunks), so that they are computed once; packed engine on a CPU. The same bits, sooner. 0 keeps none.
+   * @default 67,108,864
+   */
+  prefixCache?: number | undefined
   /** CPU kernels: ours where they suit the machine, or ggml's. @default 'auto' */
   kernels?: string | undefined
   /** How a model that is not on this disk is fetched. */
@@ -185,6 +191,7 @@ const loadChecks = {
   maxTokens: integer(8, maxInt),
   budget: integer(16, 65_536),
   maxQueue: integer(1, maxInt),
+  prefixCache: integer(0, maxInt),
   kernels: string,
   download: known(
     {
@@ -249,6 +256,7 @@ export function readLoadOptions(given: unknown) {
     maxTokens: 0,
     budget: 0,
     maxQueue: 262_144,
+    prefixCache: 64 * 2 ** 20,
     kernels: 'auto',
   })
 }

@@ -131,18 +131,18 @@ const Shape kShapes[] = {{1024, 3072}, {3072, 1024}, {1024, 2048}, {1024, 4096}}
 void bench_product(const Kernels& set, const NamedType& type, Shape shape, int64_t m, Crew& crew,
                    int n_threads) {
   std::mt19937 random_bits(1);
-  const size_t bytes = packed_bytes(type.type, shape.n, shape.k);
+  const size_t bytes = set.packed_bytes(type.type, shape.n, shape.k);
   const size_t copies = m <= 32 ? std::max<size_t>(1, (size_t{256} << 20) / bytes) : 1;
   // Any bytes are weights; small exponents keep the floats among them finite.
   std::vector<uint8_t> source(static_cast<size_t>(shape.n) * source_row_bytes(type.type, shape.k));
   for (auto& byte : source) byte = static_cast<uint8_t>(random_bits() & 0x3f);
   Buffer packed(bytes * copies);
   for (size_t i = 0; i < copies; i++)
-    pack(type.type, source.data(), shape.n, shape.k, 0, panel_count(shape.n),
-         packed.data + i * bytes);
+    set.pack(type.type, source.data(), shape.n, shape.k, 0, (shape.n + set.panel - 1) / set.panel,
+             packed.data + i * bytes);
 
   const RowFormat format = set.row_format(type.type);
-  Buffer row_memory(rows_bytes(format, m, shape.k));
+  Buffer row_memory(set.rows_bytes(format, m, shape.k));
   const Rows rows{format, m, shape.k, row_memory.data};
   std::vector<float> x(static_cast<size_t>(shape.k)), out(static_cast<size_t>(m * shape.n));
   std::normal_distribution<float> normal;
@@ -184,8 +184,8 @@ void bench_attention(const Kernels& set, int64_t length, int64_t group, bool may
     for (float& f : *values) f = normal(random_bits);
   Buffer scratch(kAttentionScratch);
   const KeyRun run{k.data(), v.data(), length};
-  Attention a{head_dim,  group,      0.088f,   may_round, 0,           0,
-              q.data(),  q_stride,   head_dim, &run,      1,           kv_stride,
+  Attention a{head_dim,  group,      0.088f,   may_round, true,        0, 0,
+              length,    q.data(),   q_stride, head_dim,  &run,        1, kv_stride,
               kv_stride, out.data(), q_stride, head_dim,  scratch.data};
   const int64_t tile = attention_queries(group);
   const Times t = measure(seconds_each, true, [&] {
@@ -211,7 +211,7 @@ void bench_attention(const Kernels& set, int64_t length, int64_t group, bool may
 void bench_rows(const Kernels& set) {
   const int64_t k = 3072;
   std::vector<float> gate(k, 0.5f), up(k, 0.25f), angles(128, 0.5f), heads(16 * 128, 1.0f);
-  Buffer memory(rows_bytes(RowFormat::kQ8, 6, k));
+  Buffer memory(set.rows_bytes(RowFormat::kQ8, 6, k));
   const Rows rows{RowFormat::kQ8, 6, k, memory.data};
   const auto report = [&](const char* what, Times t, double n) {
     std::printf("%-12s %-22s %6.2f ns a value (best %.2f)\n", set.name, what, t.median / n * 1e9,

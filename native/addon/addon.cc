@@ -23,8 +23,8 @@ class Inspection final : public Napi::AsyncWorker {
   void Execute() override {
     try {
       facts_ = read_facts(Gguf(path_), true);
-    } catch (const Failure& failure) {
-      failure_ = failure;
+    } catch (...) {
+      failure_ = caught_failure();
     }
   }
   void OnOK() override {

@@ -14,6 +14,7 @@ Napi::Error make_error(Napi::Env env, const Failure& failure) {
   }
   error.Set("code", Napi::String::New(env, code_name(failure.code)));
   error.Set("facts", facts);
+  if (!failure.remedy.empty()) error.Set("remedy", Napi::String::New(env, failure.remedy));
   return error;
 }
 

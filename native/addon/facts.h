@@ -3,7 +3,7 @@
 
 #include <napi.h>
 
-#include "core/engine.h"
+#include "core/road/engine.h"
 
 namespace qwen3_embed {
 

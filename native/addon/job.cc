@@ -64,56 +64,62 @@ Napi::Function JobHandle::define(Napi::Env env) {
 JobHandle::JobHandle(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<JobHandle>(info),
       root_(Root::of(info.Env())),
-      lane_(Model::Unwrap(info[0].As<Napi::Object>())->lane()),
+      lane_(Model::of(info[0]).lane()),
       job_(std::make_shared<Job>(read_options(info[1].As<Napi::Object>()))),
       model_(Napi::Persistent(info[0].As<Napi::Object>())) {}
 
 Napi::Value JobHandle::JS_add(const Napi::CallbackInfo& info) {
-  const auto head = std::make_shared<const std::string>(info[0].As<Napi::String>().Utf8Value());
-  const auto bodies = info[1].As<Napi::Array>();
-  for (uint32_t i = 0; i < bodies.Length(); ++i) {
-    const Napi::HandleScope scope(info.Env());
-    const Napi::Value body = bodies.Get(i);
-    if (body.IsString()) {
-      job_->add(head, body.As<Napi::String>().Utf8Value());
-    } else {
-      const auto ids = body.As<Napi::Int32Array>();
-      job_->add_ids(head, std::vector<Token>(ids.Data(), ids.Data() + ids.ElementLength()));
+  return guarded(info.Env(), [&] {
+    const auto head = std::make_shared<const std::string>(info[0].As<Napi::String>().Utf8Value());
+    const auto bodies = info[1].As<Napi::Array>();
+    for (uint32_t i = 0; i < bodies.Length(); ++i) {
+      const Napi::HandleScope scope(info.Env());
+      const Napi::Value body = bodies.Get(i);
+      if (body.IsString()) {
+        job_->add(head, body.As<Napi::String>().Utf8Value());
+      } else {
+        const auto ids = body.As<Napi::Int32Array>();
+        job_->add_ids(head, std::vector<Token>(ids.Data(), ids.Data() + ids.ElementLength()));
+      }
     }
-  }
-  return info.Env().Undefined();
+    return info.Env().Undefined();
+  });
 }
 
 Napi::Value JobHandle::JS_run(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  Napi::Object pinned = Napi::Object::New(env);
-  for (uint32_t i = 0; i < 4; ++i) pinned.Set(i, info[i]);
-  pinned_ = Napi::Persistent(pinned);
-  if (info[4].IsFunction()) on_progress_ = Napi::Persistent(info[4].As<Napi::Function>());
-  job_->vectors = data_of<float>(info[0]);
-  job_->scores = data_of<double>(info[1]);
-  job_->n_tokens = data_of<int32_t>(info[2]);
-  job_->n_cut = data_of<int32_t>(info[3]);
-  if (job_->options.pooling == Pooling::none) job_->token_rows.resize(job_->n_texts());
-  if (job_->options.only_tokens) job_->ids.resize(job_->n_texts());
-  if (job_->options.only_text) job_->texts.resize(job_->n_texts());
-  if (!on_progress_.IsEmpty()) {
-    job_->on_progress = [this](size_t n_done) {
-      root_.post([this, n_done](Napi::Env env) {
-        if (!on_progress_.IsEmpty())
-          on_progress_.Call({Napi::Number::New(env, static_cast<double>(n_done))});
-      });
-    };
-  }
-  job_->on_settled = [this](Job&) { root_.post([this](Napi::Env env) { settled(env); }); };
-
   promise_.emplace(Napi::Promise::Deferred::New(env));
   const Napi::Promise promise = promise_->Promise();
   try {
-    if (!lane_) throw Failure{Code::closed, "The model is closed. Load it again.", {}};
+    if (!lane_) throw Failure{Code::closed, "The model is closed.", {}, "Load it again."};
+    Napi::Object pinned = Napi::Object::New(env);
+    for (uint32_t i = 0; i < 4; ++i) pinned.Set(i, info[i]);
+    pinned_ = Napi::Persistent(pinned);
+    if (info[4].IsFunction()) on_progress_ = Napi::Persistent(info[4].As<Napi::Function>());
+    job_->vectors = data_of<float>(info[0]);
+    job_->scores = data_of<double>(info[1]);
+    job_->n_tokens = data_of<int32_t>(info[2]);
+    job_->n_cut = data_of<int32_t>(info[3]);
+    if (job_->options.pooling == Pooling::none) job_->token_rows.resize(job_->n_texts());
+    if (job_->options.only_tokens) job_->ids.resize(job_->n_texts());
+    if (job_->options.only_text) job_->texts.resize(job_->n_texts());
+    if (!on_progress_.IsEmpty()) {
+      job_->on_progress = [root = &root_, self = self_](size_t n_done) {
+        root->post_if_possible([self, n_done](Napi::Env env) {
+          if (JobHandle* job = self.get()) job->progressed(env, n_done);
+        });
+      };
+    }
+    const auto on_settled = std::make_shared<Root::Tasks>();
+    on_settled->push_back([self = self_](Napi::Env env) {
+      if (JobHandle* job = self.get()) job->settled(env);
+    });
+    job_->on_settled = [root = &root_, on_settled](Job&) { root->post(std::move(*on_settled)); };
     lane_->submit(job_);
-  } catch (const Failure& failure) {
-    promise_->Reject(make_error(env, failure).Value());
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (...) {
+    promise_->Reject(make_error(env, caught_failure()).Value());
     promise_.reset();
     pinned_.Reset();
     return promise;
@@ -129,8 +135,23 @@ Napi::Value JobHandle::JS_abort(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// What a callback throws ends the call, and is what its promise rejects with.
+void JobHandle::progressed(Napi::Env env, size_t n_done) {
+  if (on_progress_.IsEmpty()) return;
+  try {
+    on_progress_.Call({Napi::Number::New(env, static_cast<double>(n_done))});
+  } catch (const Napi::Error& error) {
+    thrown_ = error;
+    on_progress_.Reset();
+    job_->abort();
+    lane_->wake();
+  }
+}
+
 void JobHandle::settled(Napi::Env env) {
-  if (job_->failure) {
+  if (thrown_) {
+    promise_->Reject(thrown_->Value());
+  } else if (job_->failure) {
     promise_->Reject(make_error(env, *job_->failure).Value());
   } else {
     Napi::Object report = Napi::Object::New(env);
@@ -150,6 +171,7 @@ void JobHandle::settled(Napi::Env env) {
   promise_.reset();
   pinned_.Reset();
   on_progress_.Reset();
+  thrown_.reset();
   lane_.reset();
   job_.reset();
   model_.Reset();

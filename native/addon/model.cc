@@ -2,9 +2,33 @@
 
 #include "addon/error.h"
 #include "addon/facts.h"
-#include "core/backends.h"
+#include "core/machine/backends.h"
 
 namespace qwen3_embed {
+
+namespace {
+
+constexpr napi_type_tag kTag = {0x6d1f3a9be0c84527, 0x9a54e7d1c26b8f03};
+
+LoadOptions read_options(const Napi::Object& given) {
+  const auto text = [&](const char* key) { return given.Get(key).As<Napi::String>().Utf8Value(); };
+  const auto number = [&](const char* key) {
+    return static_cast<int>(given.Get(key).As<Napi::Number>().Int64Value());
+  };
+  LoadOptions options;
+  options.path = text("path");
+  options.kind = text("kind") == "rank" ? Kind::rank : Kind::embed;
+  options.engine = text("engine");
+  options.kernels = text("kernels");
+  options.gpu = text("gpu");
+  options.gpu_library = text("gpuLibrary");
+  options.n_threads = number("threads");
+  options.max_tokens = number("maxTokens");
+  options.budget = number("budget");
+  return options;
+}
+
+}  // namespace
 
 Napi::Function Model::define(Napi::Env env) {
   return DefineClass(
@@ -15,13 +39,20 @@ Napi::Function Model::define(Napi::Env env) {
 
 Model::Model(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<Model>(info), root_(Root::of(info.Env())) {
+  info.This().As<Napi::Object>().TypeTag(&kTag);
   root_.add(this);
 }
 
 Model::~Model() {
   root_.remove(this);
   shut();
-  *self_ = nullptr;
+  self_.gone();
+}
+
+Model& Model::of(const Napi::Value& value) {
+  if (value.IsObject() && value.As<Napi::Object>().CheckTypeTag(&kTag))
+    return *Unwrap(value.As<Napi::Object>());
+  throw Napi::TypeError::New(value.Env(), "Expected a Model");
 }
 
 void Model::shut() {
@@ -30,63 +61,103 @@ void Model::shut() {
 
 Napi::Value Model::JS_load(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const auto given = info[0].As<Napi::Object>();
-  const auto text = [&](const char* key) { return given.Get(key).As<Napi::String>().Utf8Value(); };
-  const auto number = [&](const char* key) {
-    return given.Get(key).As<Napi::Number>().Int64Value();
-  };
-  LoadOptions options;
-  options.path = text("path");
-  options.kind = text("kind") == "rank" ? Kind::rank : Kind::embed;
-  options.engine = text("engine");
-  options.kernels = text("kernels");
-  options.gpu = text("gpu");
-  options.gpu_library = text("gpuLibrary");
-  options.n_threads = static_cast<int>(number("threads"));
-  options.max_tokens = static_cast<int>(number("maxTokens"));
-  options.budget = static_cast<int>(number("budget"));
-  const auto n_queued_texts = static_cast<size_t>(number("maxQueue"));
-  load_backends(info[1].As<Napi::String>().Utf8Value());
-  if (info[2].IsFunction()) on_progress_ = Napi::Persistent(info[2].As<Napi::Function>());
-
   loading_.emplace(Napi::Promise::Deferred::New(env));
+  const Napi::Promise promise = loading_->Promise();
+  try {
+    const auto given = info[0].As<Napi::Object>();
+    LoadOptions options = read_options(given);
+    const auto n_queued_texts =
+        static_cast<size_t>(given.Get("maxQueue").As<Napi::Number>().Int64Value());
+    load_backends(info[1].As<Napi::String>().Utf8Value());
+    if (info[2].IsFunction()) on_progress_ = Napi::Persistent(info[2].As<Napi::Function>());
+    lane_ = std::make_shared<Lane>(std::move(options), n_queued_texts, events());
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (...) {
+    on_progress_.Reset();
+    loading_->Reject(make_error(env, caught_failure()).Value());
+    return promise;
+  }
   root_.hold(env);
   Ref();
+  return promise;
+}
+
+LaneEvents Model::events() {
   LaneEvents events;
   // Whole percents only: a progress call crosses to the JS thread.
-  events.on_load_progress = [this, last = -1](double fraction) mutable {
-    const int percent = static_cast<int>(fraction * 100);
-    if (percent == last) return;
-    last = percent;
-    root_.post([this, fraction](Napi::Env) {
-      if (!on_progress_.IsEmpty()) on_progress_.Call({Napi::Number::New(Env(), fraction)});
-    });
+  if (!on_progress_.IsEmpty()) {
+    events.on_load_progress = [root = &root_, self = self_, last = -1](double fraction) mutable {
+      const int percent = static_cast<int>(fraction * 100);
+      if (percent == last) return;
+      last = percent;
+      root->post_if_possible([self, fraction](Napi::Env env) {
+        if (Model* model = self.get()) model->load_progressed(env, fraction);
+      });
+    };
+  } else {
+    events.on_load_progress = [](double) {};
+  }
+  // The news of an end goes into a task that is there already.
+  struct Loaded {
+    std::optional<Failure> failure;
+    Facts facts;
+    std::optional<Forward::Limits> limits;
+    std::string engine;
   };
-  events.on_loaded = [this](const Engine* engine, const Failure* failure) {
-    if (failure != nullptr) {
-      root_.post(
-          [this, failure = *failure](Napi::Env env) { loaded(env, env.Undefined(), failure); });
-      return;
+  const auto news = std::make_shared<Loaded>();
+  const auto on_loaded = std::make_shared<Root::Tasks>();
+  on_loaded->push_back([self = self_, news](Napi::Env env) {
+    Model* model = self.get();
+    if (model == nullptr) return;
+    Napi::Value facts = env.Undefined();
+    if (!news->failure) {
+      Napi::Object object = facts_object(env, news->facts);
+      add_engine_facts(object, *news->limits, news->engine);
+      facts = object;
     }
-    root_.post([this, facts = engine->facts(), limits = engine->limits(),
-                name = engine->engine_name()](Napi::Env env) {
-      Napi::Object object = facts_object(env, facts);
-      add_engine_facts(object, limits, name);
-      loaded(env, object, std::nullopt);
-    });
+    model->loaded(env, facts, news->failure);
+  });
+  events.on_loaded = [root = &root_, news, on_loaded](const Engine* engine,
+                                                      const Failure* failure) {
+    try {
+      if (failure != nullptr) {
+        news->failure = *failure;
+      } else {
+        news->facts = engine->facts();
+        news->limits = engine->limits();
+        news->engine = engine->engine_name();
+      }
+    } catch (...) {
+      news->failure.emplace(Failure{Code::out_of_memory, {}, {}});
+    }
+    root->post(std::move(*on_loaded));
   };
-  events.on_closed = [this, self = self_] {
-    root_.post([self](Napi::Env env) {
-      if (*self != nullptr) (*self)->closed(env);
-    });
-  };
-  lane_ = std::make_shared<Lane>(std::move(options), n_queued_texts, std::move(events));
-  return loading_->Promise();
+  const auto on_closed = std::make_shared<Root::Tasks>();
+  on_closed->push_back([self = self_](Napi::Env env) {
+    if (Model* model = self.get()) model->closed(env);
+  });
+  events.on_closed = [root = &root_, on_closed] { root->post(std::move(*on_closed)); };
+  return events;
+}
+
+// What a callback throws ends the load, and is what its promise rejects with.
+void Model::load_progressed(Napi::Env env, double fraction) {
+  if (on_progress_.IsEmpty()) return;
+  try {
+    on_progress_.Call({Napi::Number::New(env, fraction)});
+  } catch (const Napi::Error& error) {
+    thrown_ = error;
+    on_progress_.Reset();
+    if (lane_) lane_->abort_all();
+  }
 }
 
 void Model::loaded(Napi::Env env, const Napi::Value& facts, const std::optional<Failure>& failure) {
   on_progress_.Reset();
-  if (failure) {
+  if (thrown_) {
+    loading_->Reject(thrown_->Value());
+  } else if (failure) {
     loading_->Reject(make_error(env, *failure).Value());
   } else {
     loading_->Resolve(facts);
@@ -130,6 +201,8 @@ Napi::Value Model::JS_stats(const Napi::CallbackInfo& info) {
   object.Set("packs", static_cast<double>(times.n_packs));
   object.Set("tokens", static_cast<double>(times.n_tokens));
   object.Set("tokensRun", static_cast<double>(times.n_tokens_run));
+  object.Set("tokensKept", static_cast<double>(times.n_tokens_kept));
+  object.Set("keptBytes", static_cast<double>(times.kept_bytes));
   object.Set("productsMs", times.products_ms);
   object.Set("attentionMs", times.attention_ms);
   object.Set("restMs", times.rest_ms);

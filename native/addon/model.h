@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "addon/root.h"
-#include "core/lane.h"
+#include "core/road/lane.h"
 
 namespace qwen3_embed {
 
@@ -16,6 +16,9 @@ class Model final : public Napi::ObjectWrap<Model>, public Closable {
   static Napi::Function define(Napi::Env env);
   explicit Model(const Napi::CallbackInfo& info);
   ~Model() override;
+
+  // The Model behind `value`; throws a JS error if it is anything else.
+  static Model& of(const Napi::Value& value);
 
   const std::shared_ptr<Lane>& lane() const { return lane_; }
   void shut() override;
@@ -30,17 +33,18 @@ class Model final : public Napi::ObjectWrap<Model>, public Closable {
   // -> { packs, tokens, tokensRun, productsMs, attentionMs, restMs, waiting }
   Napi::Value JS_stats(const Napi::CallbackInfo& info);
 
+  LaneEvents events();
+  void load_progressed(Napi::Env env, double fraction);
   void loaded(Napi::Env env, const Napi::Value& facts, const std::optional<Failure>& failure);
   void closed(Napi::Env env);
 
   Root& root_;
-  // Null once this object is gone: a task of the lane may still be on its way to the JS thread
-  // then.
-  std::shared_ptr<Model*> self_ = std::make_shared<Model*>(this);
+  Self<Model> self_{this};
   std::shared_ptr<Lane> lane_;
   std::optional<Napi::Promise::Deferred> loading_;
   std::optional<Napi::Promise::Deferred> closing_;
   Napi::FunctionReference on_progress_;
+  std::optional<Napi::Error> thrown_;  // by on_progress
   bool is_closed_ = false;
 };
 

@@ -5,7 +5,11 @@
 #include <napi.h>
 
 #include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
 #include <set>
+#include <utility>
 
 namespace qwen3_embed {
 
@@ -16,13 +20,36 @@ class Closable {
   virtual void shut() = 0;
 };
 
+// Names an object of JavaScript's in tasks that are on their way to its thread. The object may be
+// gone when they arrive: copies are made on any thread, but only the JS thread looks inside.
+template <typename T>
+class Self {
+ public:
+  explicit Self(T* object) : object_(std::make_shared<T*>(object)) {}
+  ~Self() = default;
+  Self(const Self&) = default;
+  Self& operator=(const Self&) = delete;
+  void gone() { *object_ = nullptr; }  // in the object's destructor
+  T* get() const { return *object_; }  // null once it is gone
+
+ private:
+  std::shared_ptr<T*> object_;
+};
+
 class Root {
  public:
+  using Task = std::function<void(Napi::Env)>;
+  // Tasks made beforehand: posting them needs no memory, and so cannot fail when there is none.
+  using Tasks = std::list<Task>;
+
   explicit Root(Napi::Env env);
   static Root& of(Napi::Env env) { return *env.GetInstanceData<Root>(); }
 
-  // Runs `task` on the JS thread, soon. From any thread; dropped if the environment is going away.
-  void post(std::function<void(Napi::Env)> task);
+  // Runs tasks on the JS thread, soon and in order. From any thread; what still waits when the
+  // environment goes away is dropped with it.
+  void post(Tasks tasks) noexcept;
+  // For news that may be lost when memory is short, such as progress.
+  void post_if_possible(Task task) noexcept;
 
   // The event loop stays alive while something is held, so that an idle model never keeps a process
   // running.
@@ -33,9 +60,12 @@ class Root {
   void remove(Closable* closable) { closables_.erase(closable); }
 
  private:
+  void run_posted(Napi::Env env);
   void shut_all();
 
-  Napi::ThreadSafeFunction tasks_;
+  Napi::ThreadSafeFunction wake_;  // calls run_posted on the JS thread
+  std::mutex mutex_;
+  Tasks posted_;  // guarded by mutex_
   size_t n_held_ = 0;
   std::set<Closable*> closables_;
 };

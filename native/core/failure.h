@@ -23,6 +23,7 @@ namespace qwen3_embed {
   X(out_of_memory, "ERR_OUT_OF_MEMORY")         \
   X(compute, "ERR_COMPUTE")                     \
   X(gpu_unavailable, "ERR_GPU_UNAVAILABLE")     \
+  X(model_changed, "ERR_MODEL_CHANGED")         \
   X(queue_full, "ERR_QUEUE_FULL")               \
   X(closed, "ERR_CLOSED")                       \
   X(aborted, "ERR_ABORTED")
@@ -37,11 +38,19 @@ const char* code_name(Code code);
 
 using Fact = std::pair<std::string, std::variant<int64_t, std::string>>;
 
-// Thrown by value in core, caught once on the lane, made into a JS error in addon/error.cc.
+// Thrown by value in core, made into a JS error in addon/error.cc.
 struct Failure {
   Code code;
-  std::string message;  // what was expected, what came, what to do
+  std::string message;  // what was expected and what came
   std::vector<Fact> facts;
+  std::string remedy = {};  // what to do
+
+  // Both sentences, for a reader who sees one string.
+  std::string sentence() const { return remedy.empty() ? message : message + " " + remedy; }
 };
+
+// The exception being handled, as a Failure: llama.cpp and the standard library throw, and past
+// the borders of core (its threads, the addon) there are Failures only. Inside a catch block.
+Failure caught_failure();
 
 }  // namespace qwen3_embed

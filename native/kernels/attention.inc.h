@@ -158,7 +158,8 @@ void attention(const Attention& a) {
       s.highest[lane] = kLowest;
       s.total[lane] = 0;
       // Lanes beyond the last repeat its limit, so that they never widen a tile's range.
-      s.limits[lane] = static_cast<int32_t>(a.position + (first + min_of(lane, n - 1)) / a.group);
+      s.limits[lane] = static_cast<int32_t>(
+          a.is_causal ? a.position + (first + min_of(lane, n - 1)) / a.group : a.n_keys - 1);
     }
     memset(s.o, 0, static_cast<size_t>(padded * a.head_dim) * sizeof(float));
     for (int64_t lane = 0; lane < padded; lane += kTile)

@@ -15,13 +15,17 @@ RowFormat row_format(WeightType type) {
 
 }  // namespace
 
-const Kernels kAvx2 = {"avx2",     row_format, avx2_matmul,
-                       store_row,  rms_norm,   rms_norm_row,
-                       swiglu_row, norm_rope,  attention<FloatKeys, FloatValues>};
+const Kernels kAvx2 = {
+    "avx2",      kPanel,     panels_packable,    panels_bytes,
+    pack_panels, row_format, grouped_rows_bytes, avx2_matmul,
+    store_row,   rms_norm,   rms_norm_row,       layer_norm,
+    gelu_row,    swiglu_row, norm_rope,          attention<FloatKeys, FloatValues>};
 #ifdef QWEN3_KERNELS_AVXVNNI
-const Kernels kAvx2Vnni = {"avx2-vnni", row_format, avx2_vnni_matmul,
-                           store_row,   rms_norm,   rms_norm_row,
-                           swiglu_row,  norm_rope,  attention<FloatKeys, FloatValues>};
+const Kernels kAvx2Vnni = {
+    "avx2-vnni", kPanel,     panels_packable,    panels_bytes,
+    pack_panels, row_format, grouped_rows_bytes, avx2_vnni_matmul,
+    store_row,   rms_norm,   rms_norm_row,       layer_norm,
+    gelu_row,    swiglu_row, norm_rope,          attention<FloatKeys, FloatValues>};
 #endif
 
 }  // namespace qwen3_embed::kernels

@@ -38,12 +38,13 @@ int64_t attention_queries(int64_t group) {
   return group < kAttentionRows ? kAttentionRows / group : 1;
 }
 
-void rope_angles(int64_t position, int64_t head_dim, double base, float* angles) {
+void rope_angles(int64_t position, int64_t head_dim, double base, const float* factors,
+                 float* angles) {
   const int64_t half = head_dim / 2;
   for (int64_t i = 0; i < half; i++) {
-    const double angle =
-        static_cast<double>(position) *
-        std::pow(base, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
+    double angle = static_cast<double>(position) *
+                   std::pow(base, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
+    if (factors != nullptr) angle /= static_cast<double>(factors[i]);
     angles[i] = static_cast<float>(std::cos(angle));
     angles[half + i] = static_cast<float>(std::sin(angle));
   }

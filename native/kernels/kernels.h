@@ -2,12 +2,12 @@
 //
 // Promises every kernel set keeps:
 //  * Bits do not depend on the batch. A row's result is the same whatever m, whatever other rows
-//  there are, whatever
-//    (ith, nth) it was computed by and however a sequence was cut into runs or query tiles.
+//    there are, whatever (ith, nth) it was computed by and however a sequence was cut into runs or
+//    query tiles.
 //  * No threads, no allocation, no exceptions, no state: the caller hands out work and memory.
-//  * A NaN or infinity in a row makes that row's results non-finite, and no other row's; in
-//  attention, those of tokens of its
-//    own sequence, never of another.
+//  * A NaN or infinity in a row makes that row's results non-finite, and no other row's. In
+//    attention it reaches queries that are given its key, seen or not (0 · NaN is NaN): a caller
+//    whose sequences share keys computes those that come out non-finite again apart.
 //
 // Only declarations and plain structs stand here: an inline function compiled for AVX-512 could be
 // the one the linker keeps for everybody.
@@ -33,33 +33,14 @@ enum class WeightType : uint32_t {
   kBf16 = 30,
 };
 
-// ---- weights: packed once, the same bytes for every kernel set ----
-
-// Outputs are packed in panels of this many.
-constexpr int64_t kPanel = 16;
-
-// Whether a GGUF tensor of this type, with rows of k values, can be packed.
-bool packable(uint32_t gguf_type, int64_t k);
-
-// Bytes of one source row of k values.
+// Bytes of one source row of k values, as it stands in a GGUF; 0 where k is not whole blocks.
 size_t source_row_bytes(WeightType type, int64_t k);
-
-// At most 1.03 times the source for n a multiple of kPanel and k a multiple of 64.
-size_t packed_bytes(WeightType type, int64_t n, int64_t k);
-
-int64_t panel_count(int64_t n);
-
-// Packs panels [panel_begin, panel_end) of `source`, (n, k) rows as they stand in the file.
-// `packed` is the start of the whole packed tensor, so parts may be packed by different threads and
-// their source pages released as they go.
-void pack(WeightType type, const void* source, int64_t n, int64_t k, int64_t panel_begin,
-          int64_t panel_end, void* packed);
 
 struct Weights {
   WeightType type;
   int64_t n;           // outputs
   int64_t k;           // inputs
-  const void* packed;  // packed_bytes(type, n, k)
+  const void* packed;  // packed_bytes(type, n, k), in the layout of the set that is to read them
 };
 
 // ---- rows: activations in the form a product takes ----
@@ -68,16 +49,16 @@ enum class RowFormat {
   kQ8,    // blocks of 32 signed codes with a float scale each: for every quantised weight type
   kBf16,  // rounded to nearest even
   kF32,
+  kPlain,  // (m, k) floats as they are: for products that are not a set's own
 };
-
-size_t rows_bytes(RowFormat format, int64_t m, int64_t k);
+constexpr size_t kRowFormats = 4;
 
 // Written row by row (any order, any thread), read by matmul. k is a multiple of 32.
 struct Rows {
   RowFormat format;
   int64_t m;
   int64_t k;
-  void* data;  // rows_bytes(format, m, k)
+  void* data;  // rows_bytes(format, m, k), in the layout of the set that is to read them
 };
 
 // ---- attention ----
@@ -90,9 +71,9 @@ struct KeyRun {
 };
 
 // One KV head's query heads over `n_queries` consecutive tokens. The key runs, in order, hold
-// positions 0, 1, 2 … of the sequence without a gap, up to at least position + n_queries - 1; where
-// one run ends and the next begins, how many runs there are and how many keys lie beyond the last
-// query change no bit. A token sees keys up to its own position. Strides are in floats.
+// positions 0, 1, 2 … of the sequence without a gap, n_keys of them; where one run ends and the
+// next begins and how many runs there are change no bit. A token sees keys up to its own position
+// (what lies beyond the last query changes no bit), or all n_keys. Strides are in floats.
 struct Attention {
   int64_t head_dim;  // a multiple of 8, at most kMaxHeadDim
   int64_t group;     // query heads per KV head
@@ -100,8 +81,10 @@ struct Attention {
   // Queries and keys may be rounded to 16-bit codes, and values and weights to BF16, where the set
   // multiplies these faster: for a caller that rounds the result more coarsely.
   bool may_round;
+  bool is_causal;
   int64_t position;  // of the first query in its sequence
   int64_t n_queries;
+  int64_t n_keys;  // at least position + n_queries
   const float* q;  // first query, first head of the group
   int64_t q_token_stride;
   int64_t q_head_stride;
@@ -131,7 +114,22 @@ int64_t attention_queries(int64_t group);
 struct Kernels {
   const char* name;  // "avx512-bf16", "avx512-vnni", "avx2-vnni", "avx2", "portable"
 
+  // ---- the set's own layout of weights and rows ----
+
+  // Outputs are packed in panels of this many.
+  int64_t panel;
+  // Whether a GGUF tensor of this type, with rows of k values, can be packed.
+  bool (*packable)(uint32_t gguf_type, int64_t k);
+  size_t (*packed_bytes)(WeightType type, int64_t n, int64_t k);
+  // Packs panels [panel_begin, panel_end). `source` holds their rows alone, as they stand in the
+  // file; `packed` is the start of the whole packed tensor, so that parts may be packed by
+  // different threads.
+  void (*pack)(WeightType type, const void* source, int64_t n, int64_t k, int64_t panel_begin,
+               int64_t panel_end, void* packed);
   RowFormat (*row_format)(WeightType type);
+  size_t (*rows_bytes)(RowFormat format, int64_t m, int64_t k);
+
+  // ---- what it computes ----
 
   // out[i][j] = Σ_k rows[i][k] · weights[j][k]  (+ add[i][j] where add is given; add may be out).
   // rows.k == weights.k and rows.format == row_format(weights.type). Part `ith` of `nth`; the parts
@@ -147,6 +145,13 @@ struct Kernels {
   void (*rms_norm_row)(const float* x, const float* weight, float epsilon, const Rows& rows,
                        int64_t row);
 
+  // (x - mean) / deviation · weight + bias over n values. n is a multiple of 32; out may be x.
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, float epsilon,
+                     int64_t n, float* out);
+
+  // x · Φ(x), Φ the normal distribution's.
+  void (*gelu_row)(const float* x, const Rows& rows, int64_t row);
+
   // silu(gate) · up.
   void (*swiglu_row)(const float* gate, const float* up, const Rows& rows, int64_t row);
 
@@ -159,9 +164,10 @@ struct Kernels {
   void (*attention)(const Attention& attention);
 };
 
-// cos then sin of position · base^(-2i/head_dim), i < head_dim / 2, each computed in double.
-// (head_dim)
-void rope_angles(int64_t position, int64_t head_dim, double base, float* angles);
+// cos then sin of position · base^(-2i/head_dim) / factors[i], i < head_dim / 2, each computed in
+// double; factors may be null: ones. (head_dim)
+void rope_angles(int64_t position, int64_t head_dim, double base, const float* factors,
+                 float* angles);
 
 // The fastest set this processor runs.
 const Kernels* best();

@@ -11,6 +11,7 @@
 namespace qwen3_embed::kernels {
 namespace {
 
+constexpr int64_t kPanel = 16;    // outputs that stand together
 constexpr int kBlock = 32;        // codes under one activation scale
 constexpr int kSuperBlock = 256;  // codes under one K-quant super scale
 constexpr int kRowGroup = 6;      // rows interleaved block by block: the register tile's height

@@ -1,8 +1,9 @@
-// From rows as they stand in the file to panels. Plain C++: a panel is read and written once, at
-// the speed of memory.
+// From rows as they stand in the file to panels, and how large rows of activations are: the layout
+// that every set here uses so far. Plain C++, and some GB a second: once for each load.
 #include <cstring>
 
 #include "layout.h"
+#include "sets.h"
 
 namespace qwen3_embed::kernels {
 namespace {
@@ -168,7 +169,7 @@ void pack_panels(const uint8_t* source, size_t row_bytes, int64_t n, int64_t k, 
       if (rows < kPanel || (u + 1) * Unit::kBlocks > n_blocks)
         std::memset(&units[u], 0, sizeof(Unit));
       for (int o = 0; o < rows; o++)
-        place(units[u], o, source + static_cast<size_t>(panel * kPanel + o) * row_bytes,
+        place(units[u], o, source + static_cast<size_t>((panel - begin) * kPanel + o) * row_bytes,
               u * Unit::kBlocks, n_blocks);
     }
   }
@@ -176,7 +177,7 @@ void pack_panels(const uint8_t* source, size_t row_bytes, int64_t n, int64_t k, 
 
 }  // namespace
 
-bool packable(uint32_t gguf_type, int64_t k) {
+bool panels_packable(uint32_t gguf_type, int64_t k) {
   const TypeSize size = size_of(static_cast<WeightType>(gguf_type));
   return size.values > 0 && k > 0 && k % kBlock == 0 && k % size.values == 0;
 }
@@ -186,15 +187,13 @@ size_t source_row_bytes(WeightType type, int64_t k) {
   return static_cast<size_t>(k / size.values) * size.source_bytes;
 }
 
-int64_t panel_count(int64_t n) { return ceil_div(n, kPanel); }
-
-size_t packed_bytes(WeightType type, int64_t n, int64_t k) {
+size_t panels_bytes(WeightType type, int64_t n, int64_t k) {
   const TypeSize size = size_of(type);
-  return static_cast<size_t>(panel_count(n) * ceil_div(k, size.unit_values)) * size.unit_bytes;
+  return static_cast<size_t>(ceil_div(n, kPanel) * ceil_div(k, size.unit_values)) * size.unit_bytes;
 }
 
-void pack(WeightType type, const void* source, int64_t n, int64_t k, int64_t panel_begin,
-          int64_t panel_end, void* packed) {
+void pack_panels(WeightType type, const void* source, int64_t n, int64_t k, int64_t panel_begin,
+                 int64_t panel_end, void* packed) {
   const auto* bytes = static_cast<const uint8_t*>(source);
   const size_t row = source_row_bytes(type, k);
   switch (type) {
@@ -217,7 +216,7 @@ void pack(WeightType type, const void* source, int64_t n, int64_t k, int64_t pan
   }
 }
 
-size_t rows_bytes(RowFormat format, int64_t m, int64_t k) {
+size_t grouped_rows_bytes(RowFormat format, int64_t m, int64_t k) {
   const auto blocks = static_cast<size_t>(ceil_div(m, kRowGroup) * (k / kBlock));
   switch (format) {
     case RowFormat::kQ8:
@@ -226,6 +225,8 @@ size_t rows_bytes(RowFormat format, int64_t m, int64_t k) {
       return blocks * sizeof(RowBlockBf16);
     case RowFormat::kF32:
       return blocks * sizeof(RowBlockF32);
+    case RowFormat::kPlain:
+      return static_cast<size_t>(m * k) * sizeof(float);
   }
   return 0;
 }

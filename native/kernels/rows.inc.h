@@ -48,6 +48,10 @@ void store_block(const float* x, const Rows& rows, int64_t row, int64_t block) {
   switch (rows.format) {
     case RowFormat::kQ8:
       return store_q8(x, static_cast<RowBlockQ8*>(rows.data)[index], r);
+    case RowFormat::kPlain:
+      memcpy(static_cast<float*>(rows.data) + row * rows.k + block * kBlock, x,
+             sizeof(float) * kBlock);
+      return;
     case RowFormat::kF32:
       memcpy(static_cast<RowBlockF32*>(rows.data)[index].values[r], x, sizeof(float) * kBlock);
       return;
@@ -107,6 +111,53 @@ void swiglu_row(const float* gate, const float* up, const Rows& rows, int64_t ro
       Vec::store(y + v, Vec::mul(Vec::div(g, Vec::add(Vec::set(1), e)), u));
     }
     store_block(y, rows, row, block);
+  }
+}
+
+// erfc's polynomial of Abramowitz and Stegun 7.1.26, absolute error below 1.5e-7:
+// x Φ(x) = max(x, 0) - |x| erfc(|x| / √2) / 2, on either side of 0.
+void gelu_row(const float* x, const Rows& rows, int64_t row) {
+  const Vec::F zero = Vec::set(0), one = Vec::set(1);
+  alignas(64) float y[kBlock];
+  for (int64_t block = 0; block < rows.k / kBlock; block++) {
+    for (int v = 0; v < kBlock; v += Vec::kLanes) {
+      const Vec::F a = Vec::load(x + block * kBlock + v);
+      const Vec::F size = Vec::max(Vec::sub(zero, a), a);
+      const Vec::F z = Vec::mul(size, Vec::set(0.70710678118654752f));
+      const Vec::F t = Vec::div(one, Vec::fma(z, Vec::set(0.3275911f), one));
+      Vec::F p = Vec::set(1.061405429f);
+      p = Vec::fma(p, t, Vec::set(-1.453152027f));
+      p = Vec::fma(p, t, Vec::set(1.421413741f));
+      p = Vec::fma(p, t, Vec::set(-0.284496736f));
+      p = Vec::mul(Vec::fma(p, t, Vec::set(0.254829592f)), t);
+      const Vec::F erfc = Vec::mul(p, Vec::exp2(Vec::mul(Vec::mul(z, z), Vec::set(-kLog2E))));
+      const Vec::F above = Vec::max(zero, a);
+      Vec::store(y + v, Vec::sub(above, Vec::mul(Vec::mul(size, Vec::set(0.5f)), erfc)));
+    }
+    store_block(y, rows, row, block);
+  }
+}
+
+void layer_norm(const float* x, const float* weight, const float* bias, float epsilon, int64_t n,
+                float* out) {
+  Vec::F sums[kVectors];
+  for (auto& sum : sums) sum = Vec::set(0);
+  for (int64_t i = 0; i < n; i += kBlock)
+    for (int v = 0; v < kVectors; v++)
+      sums[v] = Vec::add(sums[v], Vec::load(x + i + v * Vec::kLanes));
+  for (int v = 1; v < kVectors; v++) sums[0] = Vec::add(sums[0], sums[v]);
+  const Vec::F mean = Vec::set(Vec::sum(sums[0]) / static_cast<float>(n));
+  for (auto& sum : sums) sum = Vec::set(0);
+  for (int64_t i = 0; i < n; i += kBlock)
+    for (int v = 0; v < kVectors; v++) {
+      const Vec::F a = Vec::sub(Vec::load(x + i + v * Vec::kLanes), mean);
+      sums[v] = Vec::fma(a, a, sums[v]);
+    }
+  for (int v = 1; v < kVectors; v++) sums[0] = Vec::add(sums[0], sums[v]);
+  const Vec::F scale = Vec::set(1.0f / sqrtf(Vec::sum(sums[0]) / static_cast<float>(n) + epsilon));
+  for (int64_t i = 0; i < n; i += Vec::kLanes) {
+    const Vec::F a = Vec::mul(Vec::sub(Vec::load(x + i), mean), scale);
+    Vec::store(out + i, Vec::fma(a, Vec::load(weight + i), Vec::load(bias + i)));
   }
 }
 

@@ -6,6 +6,14 @@
 namespace qwen3_embed::kernels {
 
 extern const Kernels kPortable;
+
+// Panels of 16 outputs, rows in groups of 6 (layout.h): the layout of all sets here.
+bool panels_packable(uint32_t gguf_type, int64_t k);
+size_t panels_bytes(WeightType type, int64_t n, int64_t k);
+void pack_panels(WeightType type, const void* source, int64_t n, int64_t k, int64_t panel_begin,
+                 int64_t panel_end, void* packed);
+size_t grouped_rows_bytes(RowFormat format, int64_t m, int64_t k);
+
 #ifdef QWEN3_KERNELS_X86
 extern const Kernels kAvx2;
 extern const Kernels kAvx512Vnni;

@@ -1,5 +1,5 @@
 // What read_facts says of good files, and what it says of each thing that can be wrong with one.
-#include "core/facts.h"
+#include "core/file/facts.h"
 
 #include <cstdlib>
 #include <limits>
@@ -34,7 +34,7 @@ void expect(const Builder& file, Code code, const std::string& words, int line) 
     facts_of(file);
   } catch (const Failure& failure) {
     came = code_name(failure.code);
-    message = failure.message;
+    message = failure.sentence();
   }
   check::report(came == code_name(code), "failure code", __FILE__, line, came + " " + message);
   check::report(message.find(words) != std::string::npos, "failure message", __FILE__, line,

@@ -12,10 +12,10 @@
 #include <optional>
 
 #include "check.h"
-#include "core/facts.h"
 #include "core/failure.h"
-#include "core/gguf.h"
-#include "core/packed.h"
+#include "core/file/facts.h"
+#include "core/file/gguf_file.h"
+#include "core/network/make_forward.h"
 #include "gguf_mutations.h"
 #include "llama.h"
 #include "tiny_models.h"
@@ -135,9 +135,11 @@ int run_packed(const std::string& path, const Facts& facts) {
       for (Token& id : sequence.ids) id = std::min(id, facts.n_vocab - 1);
       pack.sequences.push_back(&sequence);
     }
+    const std::unique_ptr<Pass> pass = forward->begin(pack);
+    while (pass->step({})) {
+    }
     size_t n_rows = 0;
-    forward->run(
-        pack, [] { return false; }, [&](size_t, const float*, size_t) { n_rows++; });
+    for (size_t i = 0; i < pack.sequences.size(); ++i) n_rows += pass->row(i).n_values > 0;
     return n_rows == pack.sequences.size() ? kRan : kNotDecoded;
   } catch (const Failure&) {
     return kNotLoaded;
@@ -208,7 +210,7 @@ void try_mutant(const std::string& name, const std::string& path, const std::str
     const Gguf file(path);
     facts = read_facts(file);
   } catch (const Failure& failure) {
-    message = failure.message;
+    message = failure.sentence();
     CHECK(failure.code == Code::model_invalid || failure.code == Code::model_unsupported ||
           failure.code == Code::model_not_found);
   }

@@ -1,9 +1,8 @@
 // Each kind of damage to a GGUF file, and the failure it must end in.
-#include "core/gguf.h"
-
 #include "check.h"
 #include "core/failure.h"
-#include "core/gguf_reader.h"
+#include "core/file/gguf_file.h"
+#include "core/file/gguf_reader.h"
 #include "tiny_models.h"
 
 namespace {
@@ -19,7 +18,7 @@ std::string failure_of(const std::string& path, std::string* message = nullptr) 
     const Gguf file(path);
     return "";
   } catch (const Failure& failure) {
-    if (message != nullptr) *message = failure.message;
+    if (message != nullptr) *message = failure.sentence();
     CHECK(!failure.facts.empty() && failure.facts.front().first == "path");
     return code_name(failure.code);
   }

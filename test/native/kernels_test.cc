@@ -243,7 +243,7 @@ struct Product {
         k(inputs),
         m(row_count),
         format(set.row_format(type)),
-        memory(rows_bytes(format, m, k)) {}
+        memory(set.rows_bytes(format, m, k)) {}
   Rows rows() { return {format, m, k, memory.data}; }
 
   const Kernels& set;
@@ -260,11 +260,13 @@ bool same(const float* a, const float* b, int64_t n) {
 void test_matmul(const Kernels& set, const TypeFacts& facts, int64_t m, int64_t n, int64_t k,
                  Style style) {
   const std::vector<uint8_t> source = random_source(facts, n, k, style);
-  Aligned packed(packed_bytes(facts.type, n, k));
+  Aligned packed(set.packed_bytes(facts.type, n, k));
   // Packed by two hands, the second part first.
-  const int64_t panels = panel_count(n);
-  pack(facts.type, source.data(), n, k, panels / 2, panels, packed.data);
-  pack(facts.type, source.data(), n, k, 0, panels / 2, packed.data);
+  const int64_t panels = (n + set.panel - 1) / set.panel, half = panels / 2;
+  set.pack(facts.type,
+           source.data() + static_cast<size_t>(half * set.panel) * source_row_bytes(facts.type, k),
+           n, k, half, panels, packed.data);
+  set.pack(facts.type, source.data(), n, k, 0, half, packed.data);
   const Weights weights{facts.type, n, k, packed.data};
 
   std::vector<float> x = random_floats(m * k, style == Style::kHuge ? 1e10 : 1);
@@ -350,11 +352,11 @@ void test_matmul(const Kernels& set, const TypeFacts& facts, int64_t m, int64_t 
 
 void test_products(const Kernels& set) {
   for (const TypeFacts& facts : kTypes) {
-    CHECK(packable(static_cast<uint32_t>(facts.type), 256), "%s", facts.name);
+    CHECK(set.packable(static_cast<uint32_t>(facts.type), 256), "%s", facts.name);
     CHECK(
         source_row_bytes(facts.type, 512) == static_cast<size_t>(512 / facts.values * facts.bytes),
         "%s", facts.name);
-    CHECK(static_cast<double>(packed_bytes(facts.type, 64, 1024)) <=
+    CHECK(static_cast<double>(set.packed_bytes(facts.type, 64, 1024)) <=
               1.03 * static_cast<double>(64 * source_row_bytes(facts.type, 1024)),
           "%s grows when packed", facts.name);
     const int64_t unit = std::max<int64_t>(facts.values, 32);
@@ -394,14 +396,29 @@ void test_rows(const Kernels& set) {
     set.rms_norm(in_place.data(), weight.data(), 1e-6f, k, in_place.data());
     CHECK(same(in_place.data(), normed.data(), k), "%s rms_norm in place", set.name);
 
+    double mean = 0, variance = 0;
+    for (float f : x) mean += static_cast<double>(f) / static_cast<double>(k);
+    for (float f : x) variance += (f - mean) * (f - mean) / static_cast<double>(k);
+    set.layer_norm(x.data(), weight.data(), up.data(), 1e-6f, k, normed.data());
+    worst = 0;
+    for (size_t i = 0; i < x.size(); i++) {
+      const double expected = (x[i] - mean) / std::sqrt(variance + 1e-6) * weight[i] + up[i];
+      worst = std::max(worst, std::fabs(normed[i] - expected) / (std::fabs(expected) + 1));
+    }
+    CHECK(worst < 2e-6, "%s layer_norm: %g", set.name, worst);
+    in_place = x;
+    set.layer_norm(in_place.data(), weight.data(), up.data(), 1e-6f, k, in_place.data());
+    CHECK(same(in_place.data(), normed.data(), k), "%s layer_norm in place", set.name);
+    set.rms_norm(x.data(), weight.data(), 1e-6f, k, normed.data());
+
     std::vector<float> activated(x.size());
     for (size_t i = 0; i < x.size(); i++)
       activated[i] = static_cast<float>(x[i] / (1 + std::exp(-static_cast<double>(x[i]))) * up[i]);
 
     // The fused forms hold what storing the plain result would, at any row.
     for (RowFormat format : {RowFormat::kQ8, RowFormat::kBf16, RowFormat::kF32}) {
-      Aligned plain(rows_bytes(format, 8, k)), fused(rows_bytes(format, 8, k)),
-          glu(rows_bytes(format, 8, k));
+      Aligned plain(set.rows_bytes(format, 8, k)), fused(set.rows_bytes(format, 8, k)),
+          glu(set.rows_bytes(format, 8, k));
       const Rows plain_rows{format, 8, k, plain.data}, fused_rows{format, 8, k, fused.data};
       for (int64_t row : {5, 0, 7}) {
         set.store_row(normed.data(), plain_rows, row);
@@ -409,7 +426,16 @@ void test_rows(const Kernels& set) {
       }
       CHECK(std::memcmp(plain.data, fused.data, plain.bytes) == 0, "%s rms_norm_row", set.name);
       set.swiglu_row(x.data(), up.data(), {format, 8, k, glu.data}, 0);
+      set.gelu_row(x.data(), {format, 8, k, glu.data}, 3);
       if (format == RowFormat::kF32) {
+        worst = 0;
+        for (int64_t i = 0; i < k; i++) {
+          const float got = glu.as<float>()[i / 32 * 192 + 3 * 32 + i % 32];
+          const double a = x[static_cast<size_t>(i)];
+          worst = std::max(worst, std::fabs(got - a * 0.5 * std::erfc(-a / std::sqrt(2.0))) /
+                                      (std::fabs(a) + 1));
+        }
+        CHECK(worst < 4e-7, "%s gelu: %g", set.name, worst);
         worst = 0;
         for (int64_t i = 0; i < k; i++) {
           const float got = glu.as<float>()[i / 32 * 192 + i % 32];
@@ -425,7 +451,7 @@ void test_rows(const Kernels& set) {
   // Far ends of silu.
   std::vector<float> gate(32, 0.0f), ones(32, 1.0f);
   gate[0] = -1000, gate[1] = -87.5f, gate[2] = 1000, gate[3] = -20, gate[4] = 88, gate[5] = -1e30f;
-  Aligned glu(rows_bytes(RowFormat::kF32, 1, 32));
+  Aligned glu(set.rows_bytes(RowFormat::kF32, 1, 32));
   set.swiglu_row(gate.data(), ones.data(), {RowFormat::kF32, 1, 32, glu.data}, 0);
   for (size_t i = 0; i < 6; i++) {
     const double expected = gate[i] / (1 + std::exp(-static_cast<double>(gate[i])));
@@ -447,7 +473,7 @@ void test_quantisation(const Kernels& set) {
     row[i] = static_cast<float>(i - 96) * 0.5f * 8.1f;  // ties and near ties
   row[130] = -std::numeric_limits<float>::infinity();
   row[200] = std::numeric_limits<float>::quiet_NaN();
-  Aligned got(rows_bytes(RowFormat::kQ8, kRows, kValues)), expected(got.bytes);
+  Aligned got(set.rows_bytes(RowFormat::kQ8, kRows, kValues)), expected(got.bytes);
   for (int64_t i = 0; i < kRows; i++) {
     set.store_row(x.data() + i * kValues, {RowFormat::kQ8, kRows, kValues, got.data}, i);
     find("portable")
@@ -460,8 +486,8 @@ void test_non_finite(const Kernels& set) {
   for (const TypeFacts& facts : kTypes) {
     const int64_t k = 256, n = 20, m = 5;
     const std::vector<uint8_t> source = random_source(facts, n, k, Style::kRandom);
-    Aligned packed(packed_bytes(facts.type, n, k));
-    pack(facts.type, source.data(), n, k, 0, panel_count(n), packed.data);
+    Aligned packed(set.packed_bytes(facts.type, n, k));
+    set.pack(facts.type, source.data(), n, k, 0, (n + set.panel - 1) / set.panel, packed.data);
     for (float bad :
          {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
       std::vector<float> x = random_floats(m * k);
@@ -491,7 +517,7 @@ void test_rope(const Kernels& set) {
       const std::vector<float> x = random_floats(heads * stride, 2),
                                weight = random_floats(head_dim);
       std::vector<float> y = x, angles(static_cast<size_t>(head_dim));
-      rope_angles(12345, head_dim, 1e6, angles.data());
+      rope_angles(12345, head_dim, 1e6, nullptr, angles.data());
       set.norm_rope(y.data(), heads, stride, head_dim, with_norm ? weight.data() : nullptr, 1e-6f,
                     angles.data());
       double worst = 0;
@@ -543,7 +569,7 @@ struct Sequence {
 // Queries [begin, end) with the keys in the given runs, each copied to a place of its own with a
 // stride of its own.
 std::vector<float> attend(const Kernels& set, const Sequence& s, int64_t begin, int64_t end,
-                          const std::vector<int64_t>& cuts, bool may_round) {
+                          const std::vector<int64_t>& cuts, bool may_round, bool is_causal = true) {
   const int64_t stride = s.head_dim + 8;
   std::vector<std::vector<float>> k, v;
   std::vector<KeyRun> runs;
@@ -566,6 +592,8 @@ std::vector<float> attend(const Kernels& set, const Sequence& s, int64_t begin, 
   a.group = s.group;
   a.scale = 1 / std::sqrt(static_cast<float>(s.head_dim));
   a.may_round = may_round;
+  a.is_causal = is_causal;
+  a.n_keys = cuts.back();
   a.position = begin;
   a.n_queries = end - begin;
   a.q = s.q.data() + begin * s.group * s.head_dim;
@@ -654,7 +682,19 @@ void test_attention(const Kernels& set, bool may_round) {
     if (may_round && !codes)
       CHECK(attend(set, s, 0, s.length, {0, s.length}, false) == whole, "%s rounds", set.name);
 
+    // Without causality every token sees what the last one does.
     const int64_t width = s.group * s.head_dim;
+    const std::vector<float> both = attend(set, s, 0, s.length, {0, s.length}, may_round, false);
+    for (int64_t i = 0; i < s.length; i += 13) {
+      Sequence moved = s;
+      std::copy_n(s.q.begin() + i * width, width, moved.q.begin() + (s.length - 1) * width);
+      const std::vector<float> last =
+          attend(set, moved, s.length - 1, s.length, {0, s.length}, may_round);
+      CHECK(same(last.data(), both.data() + i * width, width),
+            "%s %s: token %lld of %lld, all seen", set.name, form, static_cast<long long>(i),
+            static_cast<long long>(s.length));
+    }
+
     for (int trial = 0; trial < 12; trial++) {
       // A stretch of the queries, its keys cut at random; sometimes with keys beyond the last
       // query.
@@ -710,7 +750,8 @@ void test_dispatch(const char* expected) {
   CHECK(best() != nullptr && best() == available(0), "a set for every processor");
   CHECK(find("portable") != nullptr && find("no such set") == nullptr, "names");
   CHECK(available(-1) == nullptr && available(100) == nullptr, "ends");
-  CHECK(!packable(12345, 256) && !packable(8, 48) && !packable(12, 128) && !packable(8, 0),
+  CHECK(!best()->packable(12345, 256) && !best()->packable(8, 48) && !best()->packable(12, 128) &&
+            !best()->packable(8, 0),
         "refusals");
   if (expected)
     CHECK(std::strcmp(best()->name, expected) == 0, "chose %s, not %s", best()->name, expected);

@@ -1,5 +1,5 @@
 // The choice of the next pack: the budget holds, the head of the queue always runs, relatives meet.
-#include "core/pack.h"
+#include "core/road/pack.h"
 
 #include <algorithm>
 #include <chrono>
@@ -9,7 +9,7 @@
 #include <set>
 
 #include "check.h"
-#include "core/trie.h"
+#include "core/network/trie.h"
 
 using namespace qwen3_embed;
 

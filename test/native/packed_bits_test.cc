@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "check.h"
-#include "core/packed.h"
+#include "core/network/make_forward.h"
 #include "kernels/kernels.h"
 #include "packed_model.h"
 
@@ -107,8 +107,8 @@ static void check_shapes() {
   }
 }
 
-// A pass that stands aside for others, after every tile, and these, against each alone.
-static void check_standing_aside() {
+// A pass that waits while others run, after every step, and these, against each alone.
+static void check_passes_between() {
   const Model model(model_file(GGML_TYPE_Q8_0));
   PackedOptions options;
   options.n_threads = 2;
@@ -123,10 +123,10 @@ static void check_standing_aside() {
       others_alone.push_back(run(*forward, {other}, Pooling::last).front());
 
     const auto fresh = model.packed(options);
-    size_t n_pauses = 0;
+    size_t n_between = 0;
     int n_others_different = 0, n_aborted = 0;
-    const Pause pause = [&] {
-      const size_t i = n_pauses++ % others.size();
+    const std::function<void()> between = [&] {
+      const size_t i = n_between++ % others.size();
       if (i % 5 == 4) {
         try {
           run(*fresh, {others[i]}, Pooling::last, [] { return true; });
@@ -138,11 +138,11 @@ static void check_standing_aside() {
             !same_bits(run(*fresh, {others[i]}, Pooling::last).front(), others_alone[i]);
       }
     };
-    const Rows aside = run(*fresh, pack, pooling, {}, pause);
-    CHECK(n_pauses > others.size());
+    const Rows rows = run(*fresh, pack, pooling, {}, between);
+    CHECK(n_between > others.size());
     CHECK(n_aborted > 0);
     CHECK(n_others_different == 0);
-    for (size_t i = 0; i < pack.size(); ++i) CHECK(same_bits(aside[i], alone[i]));
+    for (size_t i = 0; i < pack.size(); ++i) CHECK(same_bits(rows[i], alone[i]));
   }
 }
 
@@ -161,7 +161,7 @@ int main() {
   load_backends(libraries());
   one_bit_is_seen();
   check_shapes();
-  check_standing_aside();
+  check_passes_between();
   std::vector<std::string> kernel_names = {"ggml"};
   for (int i = 0; kernels::available(i) != nullptr; ++i)
     kernel_names.push_back(kernels::available(i)->name);

@@ -6,16 +6,17 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
-#include "core/backends.h"
-#include "core/facts.h"
-#include "core/generic.h"
-#include "core/gguf.h"
-#include "core/packed.h"
+#include "core/file/facts.h"
+#include "core/file/gguf_file.h"
+#include "core/generic/generic.h"
+#include "core/machine/backends.h"
+#include "core/network/make_forward.h"
 #include "ggml-cpp.h"
 #include "ggml.h"
 #include "gguf.h"
@@ -111,14 +112,20 @@ inline std::string model_file(ggml_type type, Heads heads = Heads::embed) {
 
 using Rows = std::vector<std::vector<float>>;
 
+// `between` runs after every step but the last.
 inline Rows run(Forward& forward, const std::vector<Sequence>& sequences, Pooling pooling,
-                const Abort& abort = {}, const Pause& pause = {}) {
+                const Abort& abort = {}, const std::function<void()>& between = {}) {
   Pack pack{{}, pooling};
   for (const Sequence& sequence : sequences) pack.sequences.push_back(&sequence);
-  Rows rows(sequences.size());
-  forward.run(
-      pack, abort,
-      [&](size_t i, const float* values, size_t n) { rows[i].assign(values, values + n); }, pause);
+  const std::unique_ptr<Pass> pass = forward.begin(pack);
+  while (pass->step(abort)) {
+    if (between) between();
+  }
+  Rows rows;
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    const RowView row = pass->row(i);
+    rows.emplace_back(row.values, row.values + row.n_values);
+  }
   return rows;
 }
 

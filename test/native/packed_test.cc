@@ -1,9 +1,8 @@
 // The packed engine against llama.cpp's own pass, for every weight type, head and pooling.
-#include "core/packed.h"
-
 #include <algorithm>
 
 #include "check.h"
+#include "core/network/make_forward.h"
 #include "packed_model.h"
 
 using namespace qwen3_embed;
@@ -130,8 +129,8 @@ int main() {
   for (const Heads heads : {Heads::cls, Heads::untied, Heads::tied}) {
     ranks(heads, GGML_TYPE_F32, 1e-4);
     // The rows of token_embd give logits of +-25, and llama.cpp rounds activations to F16 where we
-    // do not.
-    ranks(heads, GGML_TYPE_F16, heads == Heads::tied ? 1e-2 : 2e-3);
+    // do not: 25 * 2^-11 is 0.012 (measured: 0.0105 on AVX2, less with AVX-512).
+    ranks(heads, GGML_TYPE_F16, heads == Heads::tied ? 2e-2 : 2e-3);
   }
   for (const int tile : {0, 1, 40, 128}) graph_agrees(GGML_TYPE_F16, tile);
   graph_agrees(GGML_TYPE_Q8_0, 0);

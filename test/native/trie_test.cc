@@ -1,6 +1,6 @@
 // A pack as a trie of token runs, against the definition: one row for each distinct prefix, and the
 // rows of a sequence are those of its prefixes.
-#include "core/trie.h"
+#include "core/network/trie.h"
 
 #include <algorithm>
 #include <cstdio>

@@ -70,7 +70,7 @@ export const scoreCommand: Command = {
           systems: [
             {
               label: 'run',
-              model: { name: 'run', fingerprint: '', quantisation: '', architecture: '' },
+              model: { name: 'run', fingerprint: '', quantization: '', architecture: '' },
               adapter: null,
               reranker: null,
               instruction: '',

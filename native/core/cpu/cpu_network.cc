@@ -1,0 +1,121 @@
+#include "core/cpu/cpu_network.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+
+#include "core/failure.h"
+
+namespace qwen3_embed {
+namespace {
+
+CpuLinear::Adapter pack_adapter(ProductMaker& maker, const LowRank& adapter, int64_t n_in,
+                                int64_t n_out) {
+  // Kernels take rows of whole blocks: the rank is filled up with zeros.
+  const int64_t rank = adapter.rank, padded = (rank + 31) / 32 * 32;
+  Vector a(static_cast<size_t>(padded * n_in)), b(static_cast<size_t>(n_out * padded));
+  std::copy(adapter.a.begin(), adapter.a.end(), a.begin());
+  for (int64_t o = 0; o < n_out; ++o) {
+    for (int64_t r = 0; r < rank; ++r) {
+      b[static_cast<size_t>(o * padded + r)] =
+          adapter.scale * adapter.b[static_cast<size_t>(o * rank + r)];
+    }
+  }
+  return {maker.make(a.data(), padded, n_in), maker.make(b.data(), n_out, padded)};
+}
+
+std::shared_ptr<const CpuNetwork> pack_anew(std::shared_ptr<const Network> network,
+                                            const std::string& kernels, Crew& crew,
+                                            const Abort& abort,
+                                            const std::function<void(double)>& on_progress) {
+  ProductMaker maker(kernels, network->file);
+  auto packed = std::make_shared<CpuNetwork>();
+  uint64_t n_bytes = 0, n_done = 0;
+  for (const Block& block : network->blocks) {
+    for (const Linear* linear :
+         {&block.q, &block.k, &block.v, &block.out, &block.gate, &block.up, &block.down}) {
+      n_bytes += linear->weight.n_bytes;
+    }
+  }
+  auto pack = [&](const Linear& from) {
+    CpuLinear to;
+    if (!from.present()) return to;
+    to.product = maker.make(from.weight, crew, abort);
+    if (!from.bias.empty()) to.bias = from.bias.data();
+    for (const LowRank& adapter : from.adapters) {
+      to.adapters.push_back(pack_adapter(maker, adapter, from.weight.n_in, from.weight.n_out));
+    }
+    n_done += from.weight.n_bytes;
+    if (on_progress) on_progress(static_cast<double>(n_done) / static_cast<double>(n_bytes));
+    return to;
+  };
+  for (const Block& block : network->blocks) {
+    CpuBlock to;
+    to.block = &block;
+    to.q = pack(block.q);
+    to.k = pack(block.k);
+    to.v = pack(block.v);
+    to.out = pack(block.out);
+    to.gate = pack(block.gate);
+    to.up = pack(block.up);
+    to.down = pack(block.down);
+    packed->blocks.push_back(std::move(to));
+  }
+  packed->kernels = &maker.kernels();
+  packed->uses_ggml = maker.uses_ggml();
+  packed->name = maker.name();
+  packed->network = std::move(network);
+  return packed;
+}
+
+// Those in use, by what they were packed from and for.
+struct Shelf {
+  std::mutex mutex;  // also held while one is packed: a second load of it waits, and shares
+  std::weak_ptr<const CpuNetwork> packed;
+};
+
+std::shared_ptr<Shelf> shelf_for(const std::string& key) {
+  static std::mutex mutex;
+  static std::map<std::string, std::weak_ptr<Shelf>> shelves;
+  const std::lock_guard<std::mutex> lock(mutex);
+  for (auto it = shelves.begin(); it != shelves.end();) {
+    it = it->second.expired() ? shelves.erase(it) : std::next(it);
+  }
+  std::shared_ptr<Shelf> shelf = shelves[key].lock();
+  if (shelf == nullptr) shelves[key] = shelf = std::make_shared<Shelf>();
+  return shelf;
+}
+
+bool has_adapters(const Network& network) {
+  return std::any_of(network.blocks.begin(), network.blocks.end(), [](const Block& block) {
+    for (const Linear* linear :
+         {&block.q, &block.k, &block.v, &block.out, &block.gate, &block.up, &block.down}) {
+      if (!linear->adapters.empty()) return true;
+    }
+    return false;
+  });
+}
+
+}  // namespace
+
+std::shared_ptr<const CpuNetwork> pack_network(std::shared_ptr<const Network> network,
+                                               const std::string& kernels, Crew& crew,
+                                               const Abort& abort,
+                                               const std::function<void(double)>& on_progress) {
+  if (abort && abort()) throw Failure{Code::aborted, "Loading was aborted.", {}};
+  if (has_adapters(*network)) {
+    return pack_anew(std::move(network), kernels, crew, abort, on_progress);
+  }
+  const std::shared_ptr<Shelf> shelf = shelf_for(kernels + " " + network->file->identity());
+  const std::lock_guard<std::mutex> lock(shelf->mutex);
+  std::shared_ptr<const CpuNetwork> packed = shelf->packed.lock();
+  if (packed == nullptr) {
+    packed = pack_anew(std::move(network), kernels, crew, abort, on_progress);
+    // The shelf stands for as long as what is on it is used.
+    packed = std::shared_ptr<const CpuNetwork>(packed.get(), [shelf, packed](auto*) {});
+    shelf->packed = packed;
+  }
+  return packed;
+}
+
+}  // namespace qwen3_embed

@@ -1,0 +1,150 @@
+#include "core/cpu/crew.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/failure.h"
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#endif
+
+namespace qwen3_embed {
+namespace {
+
+// The gap between two steps of a pass is some microseconds, waking a thread some tens: waiting
+// awake for about one wake-up is never far from the best choice, and wastes little of a busy
+// machine.
+constexpr std::chrono::microseconds kAwake{60};
+
+void relax() {
+#if defined(__x86_64__) || defined(_M_X64)
+  _mm_pause();
+#elif defined(__aarch64__) && !defined(_MSC_VER)
+  asm volatile("yield");
+#endif
+}
+
+// True as soon as `ready` is, false when it was not for kAwake.
+template <typename Ready>
+bool watch(const Ready& ready) {
+  const auto end = std::chrono::steady_clock::now() + kAwake;
+  do {
+    for (int i = 0; i < 32; ++i) {
+      if (ready()) return true;
+      relax();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return false;
+}
+
+}  // namespace
+
+Crew::Crew(int n_threads) {
+  try {
+    for (int worker = 1; worker < n_threads; ++worker) {
+      threads_.emplace_back([this, worker] { serve(worker); });
+    }
+  } catch (...) {
+    dismiss();
+    throw;
+  }
+}
+
+Crew::~Crew() { dismiss(); }
+
+void Crew::dismiss() {
+  leave_ = true;
+  announce(board_ + (uint64_t{1} << (2 * kItemBits)));
+  threads_.clear();
+}
+
+void Crew::run(int64_t n_items, const Abort& abort, Call call, const void* work) {
+  if (n_items <= 0) return;
+  call_ = call;
+  work_ = work;
+  error_ = nullptr;
+  skip_ = false;
+  n_done_.store(0, std::memory_order_relaxed);
+  const uint64_t round = (board_.load(std::memory_order_relaxed) >> (2 * kItemBits)) + 1;
+  const uint64_t board = (round << (2 * kItemBits)) | (static_cast<uint64_t>(n_items) << kItemBits);
+  if (n_items > 1 && !threads_.empty()) {
+    announce(board);
+  } else {
+    board_.store(board, std::memory_order_release);
+  }
+  bool aborted = false;
+  do {
+    if (!aborted && abort && abort()) {
+      aborted = true;
+      skip_ = true;
+    }
+  } while (take_one(0));
+  wait_until_done(n_items);
+  if (error_) std::rethrow_exception(error_);
+  if (aborted) throw Failure{Code::aborted, "The pass was aborted.", {}};
+}
+
+bool Crew::take_one(int worker) {
+  const uint64_t taken = board_.fetch_add(1, std::memory_order_acq_rel);
+  const uint64_t item = taken & kItemMask;
+  const uint64_t n_items = (taken >> kItemBits) & kItemMask;
+  if (item >= n_items) return false;
+  if (!skip_.load(std::memory_order_relaxed)) {
+    try {
+      call_(work_, static_cast<int64_t>(item), worker);
+    } catch (...) {
+      keep(std::current_exception());
+    }
+  }
+  const int64_t n_done = n_done_.fetch_add(1) + 1;
+  if (n_done == static_cast<int64_t>(n_items) && caller_asleep_.load()) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    work_is_done_.notify_one();
+  }
+  return true;
+}
+
+void Crew::keep(std::exception_ptr error) {
+  skip_ = true;
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!error_) error_ = std::move(error);
+}
+
+void Crew::serve(int worker) {
+  uint64_t round = 0;
+  while (!leave_) {
+    round = wait_for_change(round);
+    while (take_one(worker)) {
+    }
+  }
+}
+
+void Crew::announce(uint64_t board) {
+  board_.store(board);
+  if (n_asleep_.load() == 0) return;
+  std::lock_guard<std::mutex> lock(mutex_);
+  work_is_there_.notify_all();
+}
+
+uint64_t Crew::wait_for_change(uint64_t seen) {
+  const auto changed = [&] { return (board_.load() >> (2 * kItemBits)) != seen || leave_; };
+  if (!watch(changed)) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    ++n_asleep_;
+    work_is_there_.wait(lock, changed);
+    --n_asleep_;
+  }
+  return board_.load() >> (2 * kItemBits);
+}
+
+void Crew::wait_until_done(int64_t n_items) {
+  const auto done = [&] { return n_done_.load() == n_items; };
+  if (watch(done)) return;
+  std::unique_lock<std::mutex> lock(mutex_);
+  caller_asleep_ = true;
+  work_is_done_.wait(lock, done);
+  caller_asleep_ = false;
+}
+
+}  // namespace qwen3_embed

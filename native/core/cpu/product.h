@@ -1,0 +1,81 @@
+// y = W x on the CPU for many rows x, split into parts that any thread may take. The bits of a row
+// of y depend on W and that row of x alone: not on the other rows, the parts or the threads.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/cpu/crew.h"
+#include "core/cpu/ggml_worker.h"
+#include "core/cpu/inputs.h"
+#include "core/network/network.h"
+#include "kernels/kernels.h"
+
+namespace qwen3_embed {
+
+struct Output {
+  float* rows;  // (n_rows, n_out)
+  int64_t stride;
+  const float* added;    // added to the product, or null; may be `rows`
+  int64_t added_stride;  // 0: the same row for all
+};
+
+// What one thread multiplies with beside the kernels; null where nothing is left to ggml.
+using GgmlWorkers = std::vector<std::unique_ptr<GgmlWorker>>;
+
+class Product {
+ public:
+  virtual ~Product() = default;
+  virtual kernels::RowFormat form() const = 0;
+  bool rounds_rows() const {
+    return form() != kernels::RowFormat::kF32 && form() != kernels::RowFormat::kPlain;
+  }
+  // A good number of parts for this many rows.
+  virtual int64_t n_parts(int64_t n_rows, int n_threads) const = 0;
+  virtual void run_part(const Inputs& inputs, const Output& output, int64_t i_part, int64_t n_parts,
+                        GgmlWorker* ggml) const = 0;
+
+  int64_t n_in() const { return n_in_; }
+  int64_t n_out() const { return n_out_; }
+
+ protected:
+  Product(int64_t n_in, int64_t n_out) : n_in_(n_in), n_out_(n_out) {}
+  const int64_t n_in_, n_out_;
+};
+
+// Which products a load makes: kernels of ours for the types they pack, ggml's mul_mat for the
+// others, or for all of them.
+class ProductMaker {
+ public:
+  // `kernels`: "auto", "ggml", or the name of one of ours; throws Failure model_unsupported for a
+  // name that this processor cannot run.
+  ProductMaker(const std::string& kernels, std::shared_ptr<const TensorFile> file);
+
+  // Reads the weights, and packs them where a kernel wants that, in parallel.
+  std::unique_ptr<Product> make(const WeightMatrix& matrix, Crew& crew, const Abort& abort);
+  // Of floats in memory. (n_out, n_in), n_in a multiple of 32
+  std::unique_ptr<Product> make(const float* weights, int64_t n_out, int64_t n_in);
+
+  const kernels::Kernels& kernels() const { return *kernels_; }
+  bool uses_ggml() const { return n_by_ggml_ > 0; }
+  // What multiplies: a kernel set's name, "ggml", or both.
+  std::string name() const;
+
+ private:
+  const kernels::Kernels* kernels_;
+  bool only_ggml_;
+  std::shared_ptr<const TensorFile> file_;
+  int n_by_kernels_ = 0, n_by_ggml_ = 0;
+};
+
+struct Task {
+  const Product* product;
+  Output output;
+};
+// All tasks take the same inputs and run side by side.
+void run_products(Crew& crew, const Abort& abort, const GgmlWorkers& ggml, const Inputs& inputs,
+                  const std::vector<Task>& tasks);
+
+}  // namespace qwen3_embed

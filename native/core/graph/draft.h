@@ -1,0 +1,49 @@
+// A graph being built, and what must be written into its inputs once they have memory.
+#pragma once
+
+#include <cstdint>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "ggml-cpp.h"
+#include "ggml.h"
+
+namespace qwen3_embed {
+
+struct Draft {
+  explicit Draft(size_t n_blocks) {
+    constexpr size_t kNodesPerBlock = 64;
+    const size_t n_nodes = kNodesPerBlock * n_blocks + 32;
+    const size_t n_bytes =
+        ggml_tensor_overhead() * n_nodes * 2 + ggml_graph_overhead_custom(n_nodes, false);
+    context.reset(ggml_init({n_bytes, nullptr, true}));
+    if (!context) throw std::bad_alloc();
+    graph = ggml_new_graph_custom(context.get(), n_nodes, false);
+  }
+
+  ggml_tensor* input(std::vector<float> values, int64_t n0, int64_t n1) {
+    return input(floats, GGML_TYPE_F32, std::move(values), n0, n1);
+  }
+  ggml_tensor* input(std::vector<int32_t> values) {
+    const auto n = static_cast<int64_t>(values.size());
+    return input(integers, GGML_TYPE_I32, std::move(values), n, 1);
+  }
+
+  ggml_context_ptr context;
+  ggml_cgraph* graph = nullptr;
+  std::vector<std::pair<ggml_tensor*, std::vector<float>>> floats;
+  std::vector<std::pair<ggml_tensor*, std::vector<int32_t>>> integers;
+
+ private:
+  template <typename Values>
+  ggml_tensor* input(std::vector<std::pair<ggml_tensor*, Values>>& inputs, ggml_type type,
+                     Values values, int64_t n0, int64_t n1) {
+    ggml_tensor* tensor = ggml_new_tensor_2d(context.get(), type, n0, n1);
+    ggml_set_input(tensor);
+    inputs.emplace_back(tensor, std::move(values));
+    return tensor;
+  }
+};
+
+}  // namespace qwen3_embed

@@ -1,0 +1,95 @@
+#include "core/graph/graph_block.h"
+
+#include <cmath>
+
+namespace qwen3_embed {
+
+ggml_tensor* GraphBlocks::norm(Draft& draft, ggml_tensor* x, const GraphNorm& norm) const {
+  ggml_context* context = draft.context.get();
+  if (norm.weight == nullptr) return x;
+  if (norm.bias == nullptr)
+    return ggml_mul(context, ggml_rms_norm(context, x, net_.epsilon), norm.weight);
+  x = ggml_mul(context, ggml_norm(context, x, net_.epsilon), norm.weight);
+  return ggml_add(context, x, norm.bias);
+}
+
+ggml_tensor* GraphBlocks::product(Draft& draft, const GraphLinear& linear, ggml_tensor* x) const {
+  ggml_context* context = draft.context.get();
+  ggml_tensor* y = ggml_mul_mat(context, linear.weight, x);
+  if (linear.bias != nullptr) y = ggml_add(context, y, linear.bias);
+  for (const GraphLinear::Adapter& adapter : linear.adapters) {
+    y = ggml_add(context, y, ggml_mul_mat(context, adapter.b, ggml_mul_mat(context, adapter.a, x)));
+  }
+  return y;
+}
+
+ggml_tensor* GraphBlocks::read(Draft& draft, size_t i_block, ggml_tensor* x) const {
+  return net_.norms_come_after ? x : norm(draft, x, weights_.blocks[i_block].attention_norm);
+}
+
+// (n_heads * head_dim, n) -> normed per head and rotated. (head_dim, n_heads, n)
+ggml_tensor* GraphBlocks::heads(Draft& draft, ggml_tensor* x, int n_heads, const GraphNorm& norm,
+                                ggml_tensor* positions) const {
+  ggml_context* context = draft.context.get();
+  x = this->norm(draft, ggml_reshape_3d(context, x, net_.head_dim, n_heads, x->ne[1]), norm);
+  if (net_.rope_theta == 0) return x;
+  return ggml_rope_ext(context, x, positions, weights_.rope_factors, net_.head_dim,
+                       GGML_ROPE_TYPE_NEOX, 0, static_cast<float>(net_.rope_theta), 1, 0, 1, 32, 1);
+}
+
+GraphBlocks::KeysValues GraphBlocks::keys_values(Draft& draft, size_t i_block, ggml_tensor* inputs,
+                                                 ggml_tensor* positions) const {
+  const GraphBlock& block = weights_.blocks[i_block];
+  ggml_tensor* k =
+      heads(draft, product(draft, block.k, inputs), net_.n_head_kv, block.k_norm, positions);
+  return {ggml_reshape_2d(draft.context.get(), k, net_.n_kv(), inputs->ne[1]),
+          product(draft, block.v, inputs)};
+}
+
+// q: (head_dim, n_head, n) -> (n_q, n)
+ggml_tensor* GraphBlocks::attention(Draft& draft, ggml_tensor* q, const KeysValues& seen,
+                                    ggml_tensor* mask) const {
+  ggml_context* context = draft.context.get();
+  const int64_t dim = net_.head_dim, n = q->ne[2], n_seen = seen.k->ne[1];
+  auto by_head = [&](ggml_tensor* rows) {  // (n_kv, n_seen) -> (head_dim, n_seen, n_head_kv)
+    return ggml_permute(context,
+                        ggml_view_3d(context, rows, dim, net_.n_head_kv, n_seen,
+                                     static_cast<size_t>(dim) * sizeof(float), rows->nb[1], 0),
+                        0, 2, 1, 3);
+  };
+  q = ggml_permute(context, q, 0, 2, 1, 3);                         // (head_dim, n, n_head)
+  ggml_tensor* scores = ggml_mul_mat(context, by_head(seen.k), q);  // (n_seen, n, n_head)
+  ggml_prec_set_acc(scores, GGML_PREC_F32);
+  scores = ggml_soft_max_ext(context, scores, mask, 1.0f / std::sqrt(static_cast<float>(dim)), 0);
+  ggml_tensor* v = ggml_cont(
+      context, ggml_transpose(context, by_head(seen.v)));  // (n_seen, head_dim, n_head_kv)
+  ggml_tensor* mixed = ggml_permute(context, ggml_mul_mat(context, v, scores), 0, 2, 1, 3);
+  return ggml_cont_2d(context, mixed, dim * net_.n_head, n);
+}
+
+ggml_tensor* GraphBlocks::feed_forward(Draft& draft, const GraphBlock& block,
+                                       ggml_tensor* inputs) const {
+  ggml_context* context = draft.context.get();
+  ggml_tensor* up = product(draft, block.up, inputs);
+  ggml_tensor* hidden = block.gate.weight != nullptr
+                            ? ggml_swiglu_split(context, product(draft, block.gate, inputs), up)
+                            : ggml_gelu_erf(context, up);
+  return product(draft, block.down, hidden);
+}
+
+ggml_tensor* GraphBlocks::answer(Draft& draft, size_t i_block, ggml_tensor* x, ggml_tensor* inputs,
+                                 ggml_tensor* positions, const KeysValues& seen,
+                                 ggml_tensor* mask) const {
+  ggml_context* context = draft.context.get();
+  const GraphBlock& block = weights_.blocks[i_block];
+  const bool after = net_.norms_come_after;
+  ggml_tensor* q =
+      heads(draft, product(draft, block.q, inputs), net_.n_head, block.q_norm, positions);
+  x = ggml_add(context, x, product(draft, block.out, attention(draft, q, seen, mask)));
+  if (after) x = norm(draft, x, block.attention_norm);
+  inputs = after ? x : norm(draft, x, block.feed_forward_norm);
+  x = ggml_add(context, x, feed_forward(draft, block, inputs));
+  return after ? norm(draft, x, block.feed_forward_norm) : x;
+}
+
+}  // namespace qwen3_embed

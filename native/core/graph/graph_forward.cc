@@ -1,0 +1,120 @@
+#include "core/graph/graph_forward.h"
+
+#include <algorithm>
+#include <new>
+
+#include "core/failure.h"
+#include "core/graph/graph_pass.h"
+#include "core/machine/backends.h"
+#include "core/network/checks.h"
+#include "ggml-alloc.h"
+#include "ggml-backend.h"
+#include "ggml.h"
+
+namespace qwen3_embed {
+namespace {
+
+// Rows that go through a block together on a device with memory of its own.
+constexpr int kTile = 2048;
+constexpr int kMaxSequences = 4096;
+// Scores of all heads of a tile are one tensor: no more values than this.
+constexpr int64_t kMostScores = int64_t{1} << 26;
+
+}  // namespace
+
+GraphForward::GraphForward(std::shared_ptr<const Network> network, const PackedOptions& options)
+    : network_(std::move(network)), tile_(options.tile > 0 ? options.tile : kTile) {
+  if (options.ranks) head_ = RankHead(*network_, options.yes, options.no);
+  set_up_backend(options);
+  weights_ = std::make_unique<GraphWeights>(*network_, backend_.get(), options.abort_load,
+                                            options.on_progress);
+  blocks_ = std::make_unique<GraphBlocks>(*network_, *weights_);
+  allocator_.reset(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend_.get())));
+  limits_.n_embd = network_->n_embd;
+  limits_.max_tokens = options.max_tokens;
+  limits_.budget = options.budget;
+  limits_.max_sequences = kMaxSequences;
+  limits_.shares_prefixes = network_->is_causal;
+  limits_.device = ggml_backend_dev_name(ggml_backend_get_device(backend_.get()));
+  limits_.kernels = "ggml";
+}
+
+void GraphForward::set_up_backend(const PackedOptions& options) {
+  ggml_backend_dev_t device = options.device ? options.device : cpu_device();
+  backend_.reset(device ? ggml_backend_dev_init(device, nullptr) : nullptr);
+  if (!backend_) {
+    throw Failure{Code::gpu_unavailable,
+                  "The device could not be started: " + take_llama_log() +
+                      ". Load the model with gpu: false.",
+                  {}};
+  }
+  ggml_backend_reg_t registry = ggml_backend_dev_backend_reg(device);
+  auto function = [&](const char* name) {
+    return ggml_backend_reg_get_proc_address(registry, name);
+  };
+  // Both exist on the CPU only.
+  if (void* set = function("ggml_backend_set_n_threads")) {
+    reinterpret_cast<ggml_backend_set_n_threads_t>(set)(backend_.get(), options.n_threads);
+  }
+  if (void* set = function("ggml_backend_set_abort_callback")) {
+    const ggml_abort_callback asks = [](void* self) {
+      const Abort* abort = static_cast<GraphForward*>(self)->abort_;
+      return abort != nullptr && *abort && (*abort)();
+    };
+    reinterpret_cast<ggml_backend_set_abort_callback_t>(set)(backend_.get(), asks, this);
+  }
+}
+
+// Memory for the scores bounds the rows of a tile.
+int32_t GraphForward::tile_rows(int32_t n_rows) const {
+  const int64_t fit = kMostScores / (int64_t{network_->n_head} * n_rows);
+  return static_cast<int32_t>(std::clamp<int64_t>(fit, 1, tile_));
+}
+
+std::unique_ptr<Pass> GraphForward::begin(const Pack& pack) {
+  check_pack(pack, limits_, network_->token_embd.n_out, head_);
+  try {
+    return std::make_unique<GraphPass>(*this, pack);
+  } catch (const std::bad_alloc&) {
+    throw out_of_memory(n_tokens(pack));
+  }
+}
+
+void GraphForward::compute(Draft& draft, const Abort& abort) {
+  if (abort && abort()) throw Failure{Code::aborted, "The pass was aborted.", {}};
+  if (!ggml_gallocr_alloc_graph(allocator_.get(), draft.graph)) throw std::bad_alloc();
+  // An input that no step reads, such as the first mask of a model with one block, has no memory.
+  auto fill = [](const auto& inputs) {
+    for (const auto& [tensor, values] : inputs) {
+      if (tensor->buffer == nullptr) continue;
+      ggml_backend_tensor_set(tensor, values.data(), 0, values.size() * sizeof(values[0]));
+    }
+  };
+  fill(draft.floats);
+  fill(draft.integers);
+  abort_ = &abort;
+  const ggml_status status = ggml_backend_graph_compute(backend_.get(), draft.graph);
+  abort_ = nullptr;
+  switch (status) {
+    case GGML_STATUS_SUCCESS:
+      return;
+    case GGML_STATUS_ABORTED:
+      throw Failure{Code::aborted, "The pass was aborted.", {}};
+    case GGML_STATUS_ALLOC_FAILED:
+      throw std::bad_alloc();
+    default:
+      throw Failure{Code::compute,
+                    limits_.device + " failed with status " + std::to_string(status) + ": " +
+                        take_llama_log() + ". Load the model with gpu: false.",
+                    {{"status", static_cast<int64_t>(status)}}};
+  }
+}
+
+void GraphForward::add(const ForwardTimes& times) {
+  times_.n_packs += times.n_packs;
+  times_.n_tokens += times.n_tokens;
+  times_.n_tokens_run += times.n_tokens_run;
+  times_.products_ms += times.products_ms;
+}
+
+}  // namespace qwen3_embed

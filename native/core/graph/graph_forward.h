@@ -1,0 +1,50 @@
+// The forward pass as graphs of ggml ops, for every device that is not our own CPU path.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/graph/draft.h"
+#include "core/graph/graph_block.h"
+#include "core/network/make_forward.h"
+#include "core/network/outputs.h"
+#include "ggml-cpp.h"
+
+namespace qwen3_embed {
+
+class GraphForward final : public Forward {
+ public:
+  GraphForward(std::shared_ptr<const Network> network, const PackedOptions& options);
+
+  const Limits& limits() const override { return limits_; }
+  std::unique_ptr<Pass> begin(const Pack& pack) override;
+  ForwardTimes times() const override { return times_; }
+
+  // ---- for its passes ----
+  const Network& network() const { return *network_; }
+  const GraphWeights& weights() const { return *weights_; }
+  const GraphBlocks& blocks() const { return *blocks_; }
+  const RankHead& head() const { return head_; }
+  ggml_backend_t backend() const { return backend_.get(); }
+  // Rows that go through a block together, where attention sees n_rows of them.
+  int32_t tile_rows(int32_t n_rows) const;
+  // Gives the draft memory, fills its inputs and computes it.
+  void compute(Draft& draft, const Abort& abort);
+  void add(const ForwardTimes& times);
+
+ private:
+  void set_up_backend(const PackedOptions& options);
+
+  const std::shared_ptr<const Network> network_;
+  const int32_t tile_;
+  Limits limits_;
+  RankHead head_;
+  ggml_backend_ptr backend_;
+  std::unique_ptr<GraphWeights> weights_;
+  std::unique_ptr<GraphBlocks> blocks_;
+  ggml_gallocr_ptr allocator_;
+  const Abort* abort_ = nullptr;  // of the computation under way
+  ForwardTimes times_;
+};
+
+}  // namespace qwen3_embed

@@ -1,0 +1,135 @@
+#include "core/graph/graph_weights.h"
+
+#include <new>
+
+#include "core/failure.h"
+#include "core/machine/memory.h"
+#include "ggml-alloc.h"
+#include "ggml-backend.h"
+#include "ggml.h"
+
+namespace qwen3_embed {
+namespace {
+
+// Makes tensors first and fills them once they have memory.
+class Uploads {
+ public:
+  Uploads(const TensorFile& file, ggml_context* context) : file_(file), context_(context) {}
+
+  ggml_tensor* vector(const Vector& values) {
+    if (values.empty()) return nullptr;
+    return floats(values, static_cast<int64_t>(values.size()), 1);
+  }
+  GraphNorm norm(const Norm& norm) { return {vector(norm.weight), vector(norm.bias)}; }
+
+  GraphLinear linear(const Linear& from) {
+    GraphLinear to;
+    if (!from.present()) return to;
+    const WeightMatrix& matrix = from.weight;
+    to.weight = ggml_new_tensor_2d(context_, static_cast<ggml_type>(matrix.type), matrix.n_in,
+                                   matrix.n_out);
+    matrices_.emplace_back(to.weight, &matrix);
+    to.bias = vector(from.bias);
+    for (const LowRank& adapter : from.adapters) {
+      Vector b = adapter.b;
+      for (float& value : b) value *= adapter.scale;
+      to.adapters.push_back({floats(adapter.a, matrix.n_in, adapter.rank),
+                             floats(std::move(b), adapter.rank, matrix.n_out)});
+    }
+    return to;
+  }
+
+  void fill(const Abort& abort, const std::function<void(double)>& on_progress) {
+    for (const auto& [tensor, values] : floats_)
+      ggml_backend_tensor_set(tensor, values.data(), 0, ggml_nbytes(tensor));
+    Buffer bytes;
+    size_t n_done = 0;
+    for (const auto& [tensor, matrix] : matrices_) {
+      if (abort && abort()) throw Failure{Code::aborted, "Loading was aborted.", {}};
+      bytes.reserve(ggml_nbytes(tensor));
+      read_rows(file_, *matrix, 0, matrix->n_out, bytes.data());
+      ggml_backend_tensor_set(tensor, bytes.data(), 0, ggml_nbytes(tensor));
+      if (on_progress)
+        on_progress(static_cast<double>(++n_done) / static_cast<double>(matrices_.size()));
+    }
+  }
+
+ private:
+  ggml_tensor* floats(Vector values, int64_t n0, int64_t n1) {
+    ggml_tensor* tensor = ggml_new_tensor_2d(context_, GGML_TYPE_F32, n0, n1);
+    floats_.emplace_back(tensor, std::move(values));
+    return tensor;
+  }
+
+  const TensorFile& file_;
+  ggml_context* context_;
+  std::vector<std::pair<ggml_tensor*, Vector>> floats_;
+  std::vector<std::pair<ggml_tensor*, const WeightMatrix*>> matrices_;
+};
+
+size_t n_tensors(const Network& network) {
+  size_t n = 8;
+  for (const Block& block : network.blocks) {
+    n += 8;  // norms
+    for (const Linear* linear :
+         {&block.q, &block.k, &block.v, &block.out, &block.gate, &block.up, &block.down}) {
+      n += 2 + 2 * linear->adapters.size();
+    }
+  }
+  return n;
+}
+
+}  // namespace
+
+GraphWeights::GraphWeights(const Network& network, ggml_backend_t backend, const Abort& abort,
+                           const std::function<void(double)>& on_progress) {
+  context_.reset(ggml_init({ggml_tensor_overhead() * n_tensors(network), nullptr, true}));
+  if (!context_) throw std::bad_alloc();
+  Uploads uploads(*network.file, context_.get());
+  for (const Block& from : network.blocks) {
+    GraphBlock to;
+    to.attention_norm = uploads.norm(from.attention_norm);
+    to.q = uploads.linear(from.q);
+    to.k = uploads.linear(from.k);
+    to.v = uploads.linear(from.v);
+    to.q_norm = uploads.norm(from.q_norm);
+    to.k_norm = uploads.norm(from.k_norm);
+    to.out = uploads.linear(from.out);
+    to.feed_forward_norm = uploads.norm(from.feed_forward_norm);
+    to.gate = uploads.linear(from.gate);
+    to.up = uploads.linear(from.up);
+    to.down = uploads.linear(from.down);
+    blocks.push_back(to);
+  }
+  embedding_norm = uploads.norm(network.embedding_norm);
+  output_norm = uploads.norm(network.output_norm);
+  rope_factors = uploads.vector(network.rope_factors);
+  buffer_.reset(ggml_backend_alloc_ctx_tensors(context_.get(), backend));
+  if (!buffer_) throw std::bad_alloc();
+  ggml_backend_buffer_set_usage(buffer_.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
+  uploads.fill(abort, on_progress);
+  check_types(backend);
+}
+
+// Not every device multiplies every type; better said now than in the middle of a pass.
+void GraphWeights::check_types(ggml_backend_t backend) const {
+  ggml_context_ptr context(
+      ggml_init({ggml_tensor_overhead() * 4 * blocks.size() * 7, nullptr, true}));
+  if (!context) throw std::bad_alloc();
+  for (const GraphBlock& block : blocks) {
+    for (const GraphLinear* linear :
+         {&block.q, &block.k, &block.v, &block.out, &block.gate, &block.up, &block.down}) {
+      ggml_tensor* weight = linear->weight;
+      if (weight == nullptr) continue;
+      ggml_tensor* x = ggml_new_tensor_2d(context.get(), GGML_TYPE_F32, weight->ne[0], 64);
+      if (ggml_backend_supports_op(backend, ggml_mul_mat(context.get(), weight, x))) continue;
+      throw Failure{Code::model_unsupported,
+                    std::string(ggml_backend_name(backend)) + " cannot multiply weights of type " +
+                        ggml_type_name(weight->type) +
+                        ". Use a file of another quantisation, or gpu: false.",
+                    {}};
+    }
+  }
+}
+
+}  // namespace qwen3_embed

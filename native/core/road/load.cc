@@ -1,0 +1,147 @@
+// From a path to a loaded engine: what the file is, who can run it, and whether it is what the
+// caller asked for.
+#include <algorithm>
+#include <cctype>
+
+#include "core/generic/generic.h"
+#include "core/machine/backends.h"
+#include "core/machine/cpus.h"
+#include "core/network/make_forward.h"
+#include "core/network/network.h"
+#include "core/road/engine.h"
+
+namespace qwen3_embed {
+namespace {
+
+// Reading and checking the header takes this share of the progress; weights take the rest.
+constexpr double kHeaderShare = 0.05;
+
+// Longest text the generic engine takes unless told otherwise: llama.cpp keeps logits for every
+// token of a pass.
+constexpr int kGenericMaxTokens = 8192;
+constexpr int kGenericBudget = 512;
+constexpr int kPackedBudget = 1024;
+
+bool says(const std::string& text, const std::string& word) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return lower.find(word) != std::string::npos;
+}
+
+[[noreturn]] void mismatch(const std::string& path, const std::string& is,
+                           const std::string& wanted, const std::string& remedy) {
+  throw Failure{Code::model_mismatch,
+                "Expected " + wanted + " but " + path + " is " + is + ". " + remedy,
+                {{"path", path}}};
+}
+
+// A file that would load and give plausible nonsense is refused here, from its metadata.
+void check_kind(const Facts& facts, const LoadOptions& options) {
+  const bool has_head = facts.head == Head::cls || facts.pooling == Pooling::rank;
+  if (options.kind == Kind::embed && (has_head || says(facts.name, "rerank"))) {
+    mismatch(options.path, "a reranker", "an embedding model", "Load it with Reranker.load.");
+  }
+  if (options.kind == Kind::rank) {
+    const bool embeds = facts.pooling.has_value() && facts.pooling != Pooling::rank;
+    if (!has_head && (embeds || (says(facts.name, "embed") && !says(facts.name, "rerank")))) {
+      mismatch(options.path, "an embedding model", "a reranker", "Load it with Embedder.load.");
+    }
+    if (facts.head == Head::none) {
+      throw Failure{Code::model_mismatch,
+                    "Expected a reranker but " + options.path +
+                        " has neither a classification head (cls.output.weight) nor the answer "
+                        "tokens yes and no. "
+                        "Download a file converted for ranking.",
+                    {{"path", options.path}}};
+    }
+  }
+}
+
+ggml_backend_device* find_gpu(const LoadOptions& options) {
+  if (options.gpu.empty()) return nullptr;
+  if (!options.gpu_library.empty()) load_gpu_backend(options.gpu_library);
+  ggml_backend_device* device = gpu_device(options.gpu);
+  if (device != nullptr) return device;
+  throw Failure{Code::gpu_unavailable,
+                "No " + options.gpu +
+                    " device was found on this machine. Check the driver, or load with gpu: false.",
+                {{"gpu", options.gpu}}};
+}
+
+int max_tokens(const Facts& facts, const LoadOptions& options, int ceiling) {
+  const int trained =
+      facts.n_ctx_train > 0 ? std::min(facts.n_ctx_train, ceiling) : std::min(512, ceiling);
+  return options.max_tokens > 0 ? std::min(options.max_tokens, std::max(facts.n_ctx_train, 1))
+                                : trained;
+}
+
+}  // namespace
+
+std::unique_ptr<Engine> Engine::load(const LoadOptions& options, const Abort& abort,
+                                     const std::function<void(double)>& on_progress) {
+  const Gguf file(options.path);
+  std::unique_ptr<Engine> engine(new Engine());
+  Facts& facts = engine->facts_;
+  facts = read_facts(file);
+  check_kind(facts, options);
+  ggml_backend_device* gpu = find_gpu(options);
+  on_progress(kHeaderShare);
+  const auto on_weights = [&](double fraction) {
+    on_progress(kHeaderShare + (1 - kHeaderShare) * fraction);
+  };
+
+  const int n_threads = options.n_threads > 0 ? options.n_threads : default_threads(read_cpus()).n;
+  const std::string obstacle =
+      options.engine == "generic" ? "the generic engine was asked for" : cannot_build(file, facts);
+  if (options.engine == "packed" && !obstacle.empty()) {
+    throw Failure{Code::model_unsupported,
+                  "The packed engine cannot run " + options.path + ": " + obstacle +
+                      ". Load it with engine: 'generic'.",
+                  {{"architecture", facts.architecture}}};
+  }
+  if (obstacle.empty()) {
+    engine->engine_name_ = "packed";
+    engine->vocabulary_ = std::make_unique<Vocabulary>(file, facts);
+    PackedOptions packed;
+    packed.n_threads = n_threads;
+    packed.budget = options.budget > 0 ? options.budget : kPackedBudget;
+    packed.max_tokens = max_tokens(facts, options, facts.n_ctx_train);
+    packed.prefix_bytes = options.prefix_bytes;
+    packed.ranks = options.kind == Kind::rank;
+    packed.kernels = options.kernels;
+    packed.device = gpu;
+    packed.yes = engine->vocabulary_->find("yes");
+    packed.no = engine->vocabulary_->find("no");
+    packed.abort_load = abort;
+    packed.on_progress = on_weights;
+    engine->forward_ = make_packed(file, facts, packed);
+  } else {
+    engine->engine_name_ = "generic";
+    GenericOptions generic;
+    generic.n_threads = n_threads;
+    generic.budget = options.budget > 0 ? options.budget : kGenericBudget;
+    generic.max_tokens = max_tokens(facts, options, kGenericMaxTokens);
+    generic.gpu = gpu;
+    generic.abort_load = abort;
+    generic.on_progress = on_weights;
+    std::shared_ptr<llama_model> model = load_llama_model(file, generic);
+    engine->vocabulary_ = std::make_unique<Vocabulary>(file, facts, model);
+    generic.yes = engine->vocabulary_->find("yes");
+    generic.no = engine->vocabulary_->find("no");
+    if (options.kind == Kind::rank && facts.head == Head::yes_no &&
+        std::min(generic.yes, generic.no) < 0) {
+      mismatch(options.path, "a file whose merges never make the answer tokens yes and no",
+               "a reranker", "Download a file converted for ranking.");
+    }
+    engine->forward_ = make_generic(std::move(model), facts, generic);
+  }
+  for (const bool interactive : {true, false}) {
+    (interactive ? engine->interactive_ : engine->bulk_) = std::make_unique<Stream>(
+        *engine->vocabulary_, *engine->forward_, engine->forward_->crew(), interactive);
+  }
+  on_progress(1);
+  return engine;
+}
+
+}  // namespace qwen3_embed

@@ -1,0 +1,244 @@
+#include "core/road/stream.h"
+
+#include <algorithm>
+#include <exception>
+#include <limits>
+#include <new>
+#include <set>
+#include <utility>
+
+#include "core/cpu/crew.h"
+#include "core/road/pack.h"
+#include "core/road/policy.h"
+
+namespace qwen3_embed {
+
+Stream::Stream(const Vocabulary& vocabulary, Forward& forward, Crew* crew, bool interactive)
+    : vocabulary_(vocabulary), forward_(forward), crew_(crew), interactive_(interactive) {}
+
+bool Stream::waits(const Jobs& jobs) const {
+  return flight_ || std::any_of(jobs.begin(), jobs.end(),
+                                [&](const std::shared_ptr<Job>& job) { return is_ours(*job); });
+}
+
+void Stream::step(const Jobs& jobs, const Abort& stop) {
+  if (flight_) {
+    if (!flight_->step(stop)) flight_.reset();
+    return;
+  }
+  try {
+    try {
+      prepare(jobs, stop);
+    } catch (Failure& failure) {
+      give_up_one(jobs, std::move(failure));
+    }
+  } catch (const std::exception&) {
+    // Of memory: nothing else is thrown there.
+    give_up_one(jobs, {Code::out_of_memory, "Out of memory.", {}});
+  }
+}
+
+// From waiting texts to a pack, as far as one slice goes.
+void Stream::prepare(const Jobs& jobs, const Abort& stop) {
+  const size_t n_enough = static_cast<size_t>(forward_.limits().budget) * kLookaheadPacks;
+  std::vector<Candidate> candidates;
+  size_t n_tokens = 0;
+  Pooling pooling = Pooling::last;
+  for (const std::shared_ptr<Job>& job : in_turn(jobs)) {
+    if (n_tokens >= n_enough || candidates.size() >= kLookaheadTexts) break;
+    if (!candidates.empty() && job->options.pooling != pooling) continue;
+    if (!tokenise(*job, n_enough, stop)) return;
+    if (job->settled()) continue;
+    pooling = job->options.pooling;
+    for (size_t i = 0; i < job->window.size(); ++i) candidates.push_back({job, i});
+    n_tokens += job->n_waiting_tokens;
+  }
+  if (!candidates.empty()) depart(candidates);
+}
+
+// The one that was served longest ago first.
+std::vector<std::shared_ptr<Job>> Stream::in_turn(const Jobs& jobs) const {
+  std::vector<std::shared_ptr<Job>> ours;
+  for (const std::shared_ptr<Job>& job : jobs) {
+    if (is_ours(*job)) ours.push_back(job);
+  }
+  std::stable_sort(ours.begin(), ours.end(),
+                   [](const auto& a, const auto& b) { return a->last_served < b->last_served; });
+  return ours;
+}
+
+// Fills the job's window; false while there is more to do than one slice.
+bool Stream::tokenise(Job& job, size_t n_enough, const Abort& stop) {
+  if (!job.frame) {
+    job.frame = job.options.task == JobOptions::Task::rank
+                    ? vocabulary_.pair_frame(job.options.prefix, job.options.suffix)
+                    : vocabulary_.embedding_frame();
+  }
+  const auto wants_more = [&] {
+    return job.n_tokenised < job.n_texts() && !job.settled() && !job.aborted() && !stop() &&
+           job.n_waiting_tokens < n_enough && job.window.size() < kLookaheadTexts;
+  };
+  if (wants_more()) tokenise_next(job);
+  return !wants_more();
+}
+
+PromptInProgress Stream::start_prompt(Job& job, size_t index) const {
+  Job::Input& input = job.inputs[index];
+  const int limit =
+      job.options.only_tokens ? std::numeric_limits<int>::max() : forward_.limits().max_tokens;
+  const auto given = job.given_ids.find(index);
+  if (given == job.given_ids.end()) {
+    return {vocabulary_,           *job.frame, std::move(input.head),
+            std::move(input.body), limit,      job.options.truncate};
+  }
+  std::vector<Token> ids = std::move(given->second);
+  job.given_ids.erase(given);
+  return {vocabulary_,    *job.frame, std::move(input.head),
+          std::move(ids), limit,      job.options.truncate};
+}
+
+// A slice of the text that is being tokenised, or as many short ones as a slice holds, side by
+// side.
+void Stream::tokenise_next(Job& job) {
+  struct Item {
+    size_t index;
+    std::optional<PromptInProgress> prompt;
+    std::optional<Failure> failure;
+    std::string text;
+  };
+  auto attempt = [](Item& item, const auto& action) {
+    try {
+      action();
+    } catch (Failure& failure) {
+      item.failure = std::move(failure);
+    } catch (const std::bad_alloc&) {
+      item.failure = Failure{Code::out_of_memory, "Out of memory.", {}};
+    }
+  };
+  auto close = [&](Item& item) {
+    if (!item.failure && !job.options.only_text)
+      attempt(item, [&] { accept(job, item.index, item.prompt->take()); });
+    if (item.failure && job.is_open(item.index)) job.fail(item.index, std::move(*item.failure));
+  };
+
+  if (job.prompt) {
+    Item item{job.n_tokenised, {}, {}, {}};
+    bool done = false;
+    attempt(item, [&] { done = job.prompt->step(); });
+    if (!done && !item.failure) return;
+    item.prompt.emplace(std::move(*job.prompt));
+    job.prompt.reset();
+    ++job.n_tokenised;
+    return close(item);
+  }
+
+  std::vector<Item> items;
+  size_t n_bytes = 0, index = job.n_tokenised;
+  for (; index < job.n_texts() && n_bytes < kTokeniseBytes; ++index) {
+    const size_t size = job.inputs[index].body.size() + 64;
+    if (!items.empty() && n_bytes + size > kTokeniseBytes) break;
+    n_bytes += size;
+    items.push_back({index, {}, {}, {}});
+  }
+  const bool is_long = n_bytes > kTokeniseBytes;  // then it stands alone
+  if (is_long && !job.options.only_text) {
+    job.prompt.emplace(start_prompt(job, index - 1));
+    return;
+  }
+  job.n_tokenised = index;  // from here on each of them is closed or accepted
+  for (Item& item : items) {
+    attempt(item, [&] {
+      if (job.options.only_text) {
+        job.texts[item.index] = vocabulary_.text(job.given_ids[item.index]);
+        job.finish(item.index);
+      } else {
+        item.prompt.emplace(start_prompt(job, item.index));
+      }
+    });
+  }
+  auto run = [&](int64_t i, int) {
+    Item& item = items[static_cast<size_t>(i)];
+    if (!item.prompt || item.failure) return;
+    attempt(item, [&] {
+      while (!item.prompt->step()) {
+      }
+    });
+  };
+  const auto n = static_cast<int64_t>(items.size());
+  constexpr size_t kWorthSharing = 4096;  // bytes
+  if (crew_ != nullptr && n > 1 && n_bytes > kWorthSharing) {
+    crew_->each(n, {}, run);
+  } else {
+    for (int64_t i = 0; i < n; ++i) run(i, 0);
+  }
+  for (Item& item : items) close(item);
+}
+
+void Stream::accept(Job& job, size_t index, Prompt prompt) const {
+  job.n_tokens[index] = prompt.n_tokens;
+  job.n_cut[index] = prompt.n_cut;
+  if (job.options.only_tokens) {
+    job.ids[index] = std::move(prompt.sequence.ids);
+    job.finish(index);
+    return;
+  }
+  const size_t n_tokens = prompt.sequence.ids.size();
+  job.window.push_back({index, std::move(prompt.sequence)});
+  job.n_waiting_tokens += n_tokens;
+}
+
+void Stream::depart(const std::vector<Candidate>& candidates) {
+  std::vector<const Sequence*> pending;
+  pending.reserve(candidates.size());
+  for (const Candidate& candidate : candidates) {
+    pending.push_back(&candidate.job->window[candidate.i_window].sequence);
+  }
+  const Forward::Limits& limits = forward_.limits();
+  const std::vector<size_t> chosen =
+      choose_pack(pending, limits.budget, limits.max_sequences, limits.shares_prefixes);
+  std::vector<Flight::Text> texts;
+  texts.reserve(chosen.size());
+  std::set<Job*> owners;
+  for (const size_t i : chosen) owners.insert(candidates[i].job.get());
+
+  // Nothing below throws: a text is in its window or in the flight.
+  ++n_departures_;
+  for (const size_t i : chosen) {
+    const Candidate& candidate = candidates[i];
+    Job::Waiting& waiting = candidate.job->window[candidate.i_window];
+    candidate.job->n_waiting_tokens -= waiting.sequence.ids.size();
+    candidate.job->last_served = n_departures_;
+    texts.push_back({candidate.job, waiting.index, std::move(waiting.sequence)});
+    waiting.sequence.ids.clear();
+  }
+  const Sequence* next = nullptr;
+  for (Job* job : owners) {
+    auto left = [](const Job::Waiting& waiting) { return waiting.sequence.ids.empty(); };
+    job->window.erase(std::remove_if(job->window.begin(), job->window.end(), left),
+                      job->window.end());
+    if (next == nullptr && !job->window.empty()) next = &job->window.front().sequence;
+  }
+  flight_.emplace(forward_, std::move(texts), next);
+}
+
+// Where even a pack cannot be put together, one text has to go: without it the stream would try the
+// same again for ever.
+void Stream::give_up_one(const Jobs& jobs, Failure failure) {
+  for (const std::shared_ptr<Job>& job : jobs) {
+    if (!is_ours(*job)) continue;
+    if (!job->window.empty()) {
+      const size_t index = job->window.front().index;
+      job->n_waiting_tokens -= job->window.front().sequence.ids.size();
+      job->window.pop_front();
+      return job->fail(index, std::move(failure));
+    }
+    if (job->frame && job->n_tokenised < job->n_texts()) {
+      job->prompt.reset();
+      return job->fail(job->n_tokenised++, std::move(failure));
+    }
+    job->failure = std::move(failure);
+    return;
+  }
+}
+
+}  // namespace qwen3_embed
