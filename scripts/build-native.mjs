@@ -2,7 +2,8 @@
 // Builds the addon with CMake (through cmake-js) into build/Release. binding.gyp, `npm run build:native`
 // and the install fallback all come here.
 //   --tests         build core and kernel tests too, and run them with ctest
-//   --sanitize      ... under AddressSanitizer and UBSan, in a build folder of its own
+//   --sanitize[=thread]  ... under AddressSanitizer and UBSan, or ThreadSanitizer, in a build folder of its own
+//   --only-build    ... without running them
 //   --llama=source  compile llama.cpp from the bundled sources instead of linking its prebuilt libraries
 import { spawnSync } from 'node:child_process'
 import { createRequire } from 'node:module'
@@ -13,11 +14,13 @@ import { llamaHeaders, llamaLibraries, llamaSources } from './llama.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { values: options } = parseArgs({
+  args: process.argv.slice(2).map((flag) => (flag === '--sanitize' ? '--sanitize=address' : flag)),
   // node-gyp and prebuildify append flags of their own, which mean nothing to CMake.
   strict: false,
   options: {
     tests: { type: 'boolean', default: false },
-    sanitize: { type: 'boolean', default: false },
+    'only-build': { type: 'boolean', default: false },
+    sanitize: { type: 'string' },
     llama: { type: 'string', default: process.env.QWEN3_EMBED_LLAMA ?? 'prebuilt' },
   },
 })
@@ -25,14 +28,20 @@ const { values: options } = parseArgs({
 const platform = `${process.platform}-${process.env.npm_config_arch ?? process.arch}`
 const libraries = options.llama === 'source' ? null : llamaLibraries(platform)
 const source = libraries === null
-const folder = options.sanitize ? 'build/sanitize' : `build/cmake${source ? '-source' : ''}`
+const sanitizers = { address: 'address,undefined', thread: 'thread' }
+if (options.sanitize && !sanitizers[options.sanitize]) {
+  console.error(`Expected --sanitize, or --sanitize=thread, but received ${options.sanitize}`)
+  process.exit(1)
+}
+const folders = { address: 'build/sanitize', thread: 'build/sanitize-thread' }
+const folder = folders[options.sanitize] ?? `build/cmake${source ? '-source' : ''}`
 const definitions = {
   LLAMA: source ? 'source' : 'prebuilt',
   LLAMA_HEADERS: source ? llamaSources() : llamaHeaders(),
   LLAMA_LIBRARIES: libraries ?? '',
   NODE_ADDON_API: packageFolder('node-addon-api'),
   QWEN3_TESTS: options.tests || options.sanitize ? 'ON' : 'OFF',
-  QWEN3_SANITIZE: options.sanitize ? 'ON' : 'OFF',
+  QWEN3_SANITIZE: sanitizers[options.sanitize] ?? '',
 }
 
 const arguments_ = Object.entries(definitions).map(([name, value]) => `--CD${name}=${value}`)
@@ -41,7 +50,7 @@ const common = ['--directory', root, '--out', join(root, folder), ...arguments_]
 // Both steps, because `compile` keeps the definitions of an earlier configuration.
 run(process.execPath, [cmakeJs, 'configure', ...common])
 run(process.execPath, [cmakeJs, 'build', ...common])
-if (options.tests || options.sanitize) {
+if ((options.tests || options.sanitize) && !options['only-build']) {
   // Thousands of damaged files where a stray read would be seen; a few dozen of each kind otherwise.
   if (options.sanitize) process.env.QWEN3_FUZZ ??= '200'
   run('ctest', ['--test-dir', join(root, folder), '--output-on-failure'])
