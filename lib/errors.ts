@@ -63,10 +63,13 @@ export class Qwen3Error extends Error {
     code: Qwen3ErrorCode,
     problem: string,
     facts: Facts = {},
-    { remedy = '', subject, ...options }: Qwen3ErrorOptions = {},
+    { remedy = '', subject, cause }: Qwen3ErrorOptions = {},
   ) {
     const sentence = subject === undefined ? problem : `${subject}: ${problem}`
-    super(remedy === '' ? sentence : `${sentence.replace(/\.$/, '')}. ${remedy}`, options)
+    super(
+      remedy === '' ? sentence : `${sentence.replace(/\.$/, '')}. ${remedy}`,
+      cause === undefined ? undefined : { cause },
+    )
     this.code = code
     this.problem = problem
     this.remedy = remedy

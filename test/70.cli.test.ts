@@ -97,7 +97,10 @@ describe('misuse exits with 2 and points at help', () => {
     [['embde'], 'Unknown command "embde". Did you mean embed?'],
     [['sing'], 'There are search, embed'],
     [['embed', '--dimension', '64', 'x'], 'Unknown option --dimension. Did you mean --dimensions?'],
-    [['embed', '--format', 'jsno', 'x'], 'takes jsonl, json, npy, not "jsno". Did you mean json?'],
+    [
+      ['embed', '--format', 'jsno', 'x'],
+      'takes jsonl, json, npy, table, not "jsno". Did you mean json?',
+    ],
     [['embed', '--dimensions'], '--dimensions needs a value: --dimensions N'],
     [['embed', '--dimensions', 'all', 'x'], '--dimensions takes a number of at least 1'],
     [['embed', '--dimensions', '3', 'x'], '--dimensions takes an integer from 32 to 256, not 3'],
@@ -156,16 +159,17 @@ describe('embed', () => {
   })
 
   it('takes lines, JSON lines and JSON arrays, from files and from a pipe', async () => {
-    const lines = ['one', '', 'three'].join('\n')
-    const objects = [{ body: 'one' }, { body: '' }, { body: 'three', n: 3 }]
+    // An empty text can be meant in JSON; a blank line is none.
+    const lines = ['one', '', 'two', 'three'].join('\n')
+    const objects = [{ body: 'one' }, { body: 'two' }, { body: 'three', n: 3 }]
     const jsonl = objects.map((one) => JSON.stringify(one)).join('\n\n')
     const ways: [string[], string?][] = [
-      [['one', '', 'three']],
+      [['one', 'two', 'three']],
       [[], `${lines}\n`],
       [['-i', '-'], lines.replaceAll('\n', '\r\n')],
       [['-i', file('a.txt', `\uFEFF${lines}\n`)]],
       [['-i', file('a.jsonl', jsonl), '--field', 'body']],
-      [['-i', file('a.json', JSON.stringify(['one', { text: '' }, 'three']))]],
+      [['-i', file('a.json', JSON.stringify(['one', { text: 'two' }, 'three']))]],
       [['-i', '-', '--input-format', 'json', '--field', 'body'], JSON.stringify(objects)],
     ]
     const outputs = await Promise.all(

@@ -60,7 +60,7 @@ it('Next, with output: standalone, moved elsewhere', async () => {
   const project = new Project(
     {
       'package.json': '{ "name": "app", "private": true }',
-      // Its packages are one folder up.
+      // Its packages are one folder up, and so is what may be traced.
       'next.config.mjs': block('serverExternalPackages').replace(
         './node_modules',
         '../node_modules',
@@ -85,4 +85,4 @@ it('Next, with output: standalone, moved elsewhere', async () => {
   const found = readdirSync(moved.folder, { recursive: true, encoding: 'utf8' })
   const server = found.find((name) => name.endsWith('.next-app/server.js'))!
   expect(await serving(moved.folder, [server], vectorFrom)).toHaveLength(256)
-})
+}, 900_000)

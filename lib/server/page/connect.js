@@ -37,6 +37,7 @@ function show() {
   const text = snippets[name](name === 'curl' ? { ...facts, key: isLocked } : facts)
   $('snippet').textContent = text
   $('address').textContent = `${base}/v1`
+  $('description').href = `${base}/openapi.json`
 }
 
 function amount(value, unit) {
