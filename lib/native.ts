@@ -193,14 +193,11 @@ export function wrap(error: unknown): unknown {
     subject && error.message.startsWith(`${subject}: `)
       ? error.message.slice(subject.length + 2)
       : error.message
-  const [problem, remedy] = error.remedy === undefined ? apart(whole) : [whole, error.remedy]
-  return new Qwen3Error(code, problem, facts, { remedy, subject, cause: error })
-}
-
-/** The promise of the addon: a remedy is the last sentence of its message. */
-function apart(message: string): [problem: string, remedy: string] {
-  const at = message.search(/\. [A-Z][^.]*(?:\.\w[^.]*)*\.$/)
-  return at < 0 ? [message, ''] : [message.slice(0, at), message.slice(at + 2)]
+  return new Qwen3Error(code, whole.replace(/\.$/, ''), facts, {
+    remedy: error.remedy,
+    subject,
+    cause: error,
+  })
 }
 
 function isNative(error: unknown): error is NativeError {

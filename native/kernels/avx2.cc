@@ -5,27 +5,17 @@
 #include "sets.h"
 
 namespace qwen3_embed::kernels {
-namespace {
-
-RowFormat row_format(WeightType type) {
-  const bool is_float =
-      type == WeightType::kF32 || type == WeightType::kF16 || type == WeightType::kBf16;
-  return is_float ? RowFormat::kF32 : RowFormat::kQ8;
-}
-
-}  // namespace
-
 const Kernels kAvx2 = {
-    "avx2",      kPanel,     panels_packable,    panels_bytes,
-    pack_panels, row_format, grouped_rows_bytes, avx2_matmul,
-    store_row,   rms_norm,   rms_norm_row,       layer_norm,
-    gelu_row,    swiglu_row, norm_rope,          attention<FloatKeys, FloatValues>};
+    "avx2",      kPanel,           panels_packable,    panels_bytes,
+    pack_panels, plain_row_format, grouped_rows_bytes, avx2_matmul,
+    store_row,   rms_norm,         rms_norm_row,       layer_norm,
+    gelu_row,    swiglu_row,       norm_rope,          attention<FloatKeys, FloatValues>};
 #ifdef QWEN3_KERNELS_AVXVNNI
 const Kernels kAvx2Vnni = {
-    "avx2-vnni", kPanel,     panels_packable,    panels_bytes,
-    pack_panels, row_format, grouped_rows_bytes, avx2_vnni_matmul,
-    store_row,   rms_norm,   rms_norm_row,       layer_norm,
-    gelu_row,    swiglu_row, norm_rope,          attention<FloatKeys, FloatValues>};
+    "avx2-vnni", kPanel,           panels_packable,    panels_bytes,
+    pack_panels, plain_row_format, grouped_rows_bytes, avx2_vnni_matmul,
+    store_row,   rms_norm,         rms_norm_row,       layer_norm,
+    gelu_row,    swiglu_row,       norm_rope,          attention<FloatKeys, FloatValues>};
 #endif
 
 }  // namespace qwen3_embed::kernels

@@ -5,6 +5,7 @@
 #include <immintrin.h>
 
 #include <cstring>
+#include <type_traits>
 
 #include "matmul.inc.h"
 
@@ -257,25 +258,27 @@ void tile_f32(const Tile& t) {
   for (int output = 0; output < t.n_outputs; output += 16) kParts[t.n_rows - 1](t, output);
 }
 
+template <class Unit, class RowBlock>
+void tile(const Tile& t) {
+  if constexpr (std::is_same_v<RowBlock, RowBlockQ8>) {
+    tile_q8<Unit>(t);
+  } else {
+    tile_f32<Unit>(t);
+  }
+}
+
 }  // namespace
 
 // One symbol per instruction set, named by the source that includes this.
 void QWEN3_MATMUL(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
                   const float* add, int64_t add_stride, int ith, int nth) {
   switch (weights.type) {
-#define QWEN3_TYPE(type, Unit, RowBlock, tile)                                                  \
-  case WeightType::type:                                                                        \
+#define X(name, Unit, Source, values, RowBlock)                                                 \
+  case WeightType::name:                                                                        \
     return each_tile<Unit, RowBlock>(weights, rows, out, out_stride, add, add_stride, ith, nth, \
-                                     tile<Unit>)
-    QWEN3_TYPE(kQ8_0, PackedQ8_0, RowBlockQ8, tile_q8);
-    QWEN3_TYPE(kQ4_0, PackedQ4_0, RowBlockQ8, tile_q8);
-    QWEN3_TYPE(kQ4_K, PackedQ4_K, RowBlockQ8, tile_q8);
-    QWEN3_TYPE(kQ5_K, PackedQ5_K, RowBlockQ8, tile_q8);
-    QWEN3_TYPE(kQ6_K, PackedQ6_K, RowBlockQ8, tile_q8);
-    QWEN3_TYPE(kF32, PackedF32, RowBlockF32, tile_f32);
-    QWEN3_TYPE(kF16, PackedF16, RowBlockF32, tile_f32);
-    QWEN3_TYPE(kBf16, PackedBf16, RowBlockF32, tile_f32);
-#undef QWEN3_TYPE
+                                     tile<Unit, RowBlock>);
+    QWEN3_WEIGHT_TYPES(X)
+#undef X
   }
 }
 

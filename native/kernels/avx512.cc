@@ -8,14 +8,8 @@
 namespace qwen3_embed::kernels {
 namespace {
 
-bool is_float(WeightType type) {
-  return type == WeightType::kF32 || type == WeightType::kF16 || type == WeightType::kBf16;
-}
-
-RowFormat row_format(WeightType type) { return is_float(type) ? RowFormat::kF32 : RowFormat::kQ8; }
-
 RowFormat row_format_bf16(WeightType type) {
-  return type == WeightType::kBf16 ? RowFormat::kBf16 : row_format(type);
+  return type == WeightType::kBf16 ? RowFormat::kBf16 : plain_row_format(type);
 }
 
 void attention_vnni(const Attention& a) {
@@ -28,10 +22,10 @@ void attention_bf16(const Attention& a) {
 
 }  // namespace
 
-const Kernels kAvx512Vnni = {"avx512-vnni", kPanel,     panels_packable,    panels_bytes,
-                             pack_panels,   row_format, grouped_rows_bytes, avx512_matmul,
-                             store_row,     rms_norm,   rms_norm_row,       layer_norm,
-                             gelu_row,      swiglu_row, norm_rope,          attention_vnni};
+const Kernels kAvx512Vnni = {"avx512-vnni", kPanel,           panels_packable,    panels_bytes,
+                             pack_panels,   plain_row_format, grouped_rows_bytes, avx512_matmul,
+                             store_row,     rms_norm,         rms_norm_row,       layer_norm,
+                             gelu_row,      swiglu_row,       norm_rope,          attention_vnni};
 const Kernels kAvx512Bf16 = {"avx512-bf16", kPanel,          panels_packable,    panels_bytes,
                              pack_panels,   row_format_bf16, grouped_rows_bytes, avx512_bf16_matmul,
                              store_row,     rms_norm,        rms_norm_row,       layer_norm,

@@ -4,6 +4,7 @@
 #include <immintrin.h>
 
 #include <cstring>
+#include <type_traits>
 
 #include "avx512_tile.inc.h"
 #include "sets.h"
@@ -236,33 +237,29 @@ void run_f32(const Tile& t) {
   kRuns[t.n_rows - 1](t);
 }
 
+template <class Unit, class RowBlock, int NC>
+void run(const Tile& t) {
+  if constexpr (std::is_same_v<RowBlock, RowBlockQ8>) {
+    run_q8<Unit, NC>(t);
+  } else {
+    run_f32<Unit, NC>(t);
+  }
+}
+
 }  // namespace
 
 void avx512_matmul(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
                    const float* add, int64_t add_stride, int ith, int nth) {
-#define QWEN3_TILES(Unit, RowBlock, run)                         \
-  return each_tile<Unit, RowBlock>(                              \
-      weights, rows, out, out_stride, add, add_stride, ith, nth, \
-      [](const Tile& t) { t.n_outputs > 16 ? run<Unit, 2>(t) : run<Unit, 1>(t); })
   switch (weights.type) {
-    case WeightType::kQ8_0:
-      QWEN3_TILES(PackedQ8_0, RowBlockQ8, run_q8);
-    case WeightType::kQ4_0:
-      QWEN3_TILES(PackedQ4_0, RowBlockQ8, run_q8);
-    case WeightType::kQ4_K:
-      QWEN3_TILES(PackedQ4_K, RowBlockQ8, run_q8);
-    case WeightType::kQ5_K:
-      QWEN3_TILES(PackedQ5_K, RowBlockQ8, run_q8);
-    case WeightType::kQ6_K:
-      QWEN3_TILES(PackedQ6_K, RowBlockQ8, run_q8);
-    case WeightType::kF32:
-      QWEN3_TILES(PackedF32, RowBlockF32, run_f32);
-    case WeightType::kF16:
-      QWEN3_TILES(PackedF16, RowBlockF32, run_f32);
-    case WeightType::kBf16:
-      QWEN3_TILES(PackedBf16, RowBlockF32, run_f32);
+#define X(name, Unit, Source, values, RowBlock)                                        \
+  case WeightType::name:                                                               \
+    return each_tile<Unit, RowBlock>(                                                  \
+        weights, rows, out, out_stride, add, add_stride, ith, nth, [](const Tile& t) { \
+          t.n_outputs > 16 ? run<Unit, RowBlock, 2>(t) : run<Unit, RowBlock, 1>(t);    \
+        });
+    QWEN3_WEIGHT_TYPES(X)
+#undef X
   }
-#undef QWEN3_TILES
 }
 
 }  // namespace qwen3_embed::kernels

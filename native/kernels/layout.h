@@ -141,6 +141,38 @@ struct RowBlockF32 {
   float values[kRowGroup][kBlock];
 };
 
+// ---- every weight type there is ----
+//
+// Its name, a unit of it packed, a block of it in the file and the values of that, and the rows its
+// products take. A new type is a line here, its two structs above, a place() in pack.cc, and in
+// each set that is to multiply it a Decode or Widen; all switches over types are made from this
+// list.
+#define QWEN3_WEIGHT_TYPES(X)                       \
+  X(kF32, PackedF32, float, 1, RowBlockF32)         \
+  X(kF16, PackedF16, uint16_t, 1, RowBlockF32)      \
+  X(kBf16, PackedBf16, uint16_t, 1, RowBlockF32)    \
+  X(kQ8_0, PackedQ8_0, SourceQ8_0, 32, RowBlockQ8)  \
+  X(kQ4_0, PackedQ4_0, SourceQ4_0, 32, RowBlockQ8)  \
+  X(kQ4_K, PackedQ4_K, SourceQ4_K, 256, RowBlockQ8) \
+  X(kQ5_K, PackedQ5_K, SourceQ5_K, 256, RowBlockQ8) \
+  X(kQ6_K, PackedQ6_K, SourceQ6_K, 256, RowBlockQ8)
+
+// What RowFormat a type's rows have in sets that have no products for BF16 pairs.
+[[maybe_unused]] RowFormat plain_row_format(WeightType type) {
+  struct Choose {
+    static RowFormat of(const RowBlockF32*) { return RowFormat::kF32; }
+    static RowFormat of(const RowBlockQ8*) { return RowFormat::kQ8; }
+  };
+  switch (type) {
+#define X(name, Unit, Source, values, RowBlock) \
+  case WeightType::name:                        \
+    return Choose::of(static_cast<const RowBlock*>(nullptr));
+    QWEN3_WEIGHT_TYPES(X)
+#undef X
+  }
+  return RowFormat::kF32;
+}
+
 // Into the second-level cache.
 [[maybe_unused]] void prefetch(const void* p) {
 #if defined(__GNUC__)

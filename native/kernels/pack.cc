@@ -17,22 +17,11 @@ struct TypeSize {
 
 TypeSize size_of(WeightType type) {
   switch (type) {
-    case WeightType::kF32:
-      return {1, 4, 32, sizeof(PackedF32)};
-    case WeightType::kF16:
-      return {1, 2, 32, sizeof(PackedF16)};
-    case WeightType::kBf16:
-      return {1, 2, 32, sizeof(PackedBf16)};
-    case WeightType::kQ8_0:
-      return {32, sizeof(SourceQ8_0), 64, sizeof(PackedQ8_0)};
-    case WeightType::kQ4_0:
-      return {32, sizeof(SourceQ4_0), 64, sizeof(PackedQ4_0)};
-    case WeightType::kQ4_K:
-      return {256, sizeof(SourceQ4_K), 256, sizeof(PackedQ4_K)};
-    case WeightType::kQ5_K:
-      return {256, sizeof(SourceQ5_K), 256, sizeof(PackedQ5_K)};
-    case WeightType::kQ6_K:
-      return {256, sizeof(SourceQ6_K), 256, sizeof(PackedQ6_K)};
+#define X(name, Unit, Source, values, RowBlock) \
+  case WeightType::name:                        \
+    return {values, sizeof(Source), Unit::kBlocks * kBlock, sizeof(Unit)};
+    QWEN3_WEIGHT_TYPES(X)
+#undef X
   }
   return {0, 0, 0, 0};
 }
@@ -197,22 +186,11 @@ void pack_panels(WeightType type, const void* source, int64_t n, int64_t k, int6
   const auto* bytes = static_cast<const uint8_t*>(source);
   const size_t row = source_row_bytes(type, k);
   switch (type) {
-    case WeightType::kF32:
-      return pack_panels<PackedF32>(bytes, row, n, k, panel_begin, panel_end, packed);
-    case WeightType::kF16:
-      return pack_panels<PackedF16>(bytes, row, n, k, panel_begin, panel_end, packed);
-    case WeightType::kBf16:
-      return pack_panels<PackedBf16>(bytes, row, n, k, panel_begin, panel_end, packed);
-    case WeightType::kQ8_0:
-      return pack_panels<PackedQ8_0>(bytes, row, n, k, panel_begin, panel_end, packed);
-    case WeightType::kQ4_0:
-      return pack_panels<PackedQ4_0>(bytes, row, n, k, panel_begin, panel_end, packed);
-    case WeightType::kQ4_K:
-      return pack_panels<PackedQ4_K>(bytes, row, n, k, panel_begin, panel_end, packed);
-    case WeightType::kQ5_K:
-      return pack_panels<PackedQ5_K>(bytes, row, n, k, panel_begin, panel_end, packed);
-    case WeightType::kQ6_K:
-      return pack_panels<PackedQ6_K>(bytes, row, n, k, panel_begin, panel_end, packed);
+#define X(name, Unit, Source, values, RowBlock) \
+  case WeightType::name:                        \
+    return pack_panels<Unit>(bytes, row, n, k, panel_begin, panel_end, packed);
+    QWEN3_WEIGHT_TYPES(X)
+#undef X
   }
 }
 

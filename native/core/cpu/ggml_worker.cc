@@ -31,8 +31,9 @@ GgmlWorker::GgmlWorker() : arena_(kArena) {
     throw Failure{Code::compute,
                   "ggml's CPU backend is not loaded: the libraries beside the addon are missing or "
                   "do not suit this "
-                  "processor. Reinstall the package.",
-                  {}};
+                  "processor.",
+                  {},
+                  "Reinstall the package."};
   }
   if (auto* set_n_threads = cpu_function<void(ggml_backend_t, int)>("ggml_backend_set_n_threads")) {
     set_n_threads(backend_, 1);

@@ -82,10 +82,10 @@ ProductMaker::ProductMaker(const std::string& kernels, std::shared_ptr<const Ten
   for (int i = 0; kernels::available(i) != nullptr; ++i) {
     names += std::string(", ") + kernels::available(i)->name;
   }
-  throw Failure{
-      Code::model_unsupported,
-      "This processor cannot run the kernels '" + kernels + "'. Use one of: " + names + ".",
-      {{"kernels", kernels}}};
+  throw Failure{Code::model_unsupported,
+                "This processor cannot run the kernels '" + kernels + "'.",
+                {{"kernels", kernels}},
+                "Use one of: " + names + "."};
 }
 
 std::unique_ptr<Product> ProductMaker::make(const WeightMatrix& matrix, Crew& crew,

@@ -32,16 +32,17 @@ struct Stamp {
 
 Failure cannot_open(const std::string& path) {
   return {Code::model_not_found,
-          "Expected a readable file at " + path + ". Check that it exists and is complete.",
-          {{"path", path}}};
+          "Expected a readable file at " + path + ".",
+          {{"path", path}},
+          "Check that it exists and is complete."};
 }
 
 Failure changed(const std::string& path) {
   return {Code::model_changed,
-          "The model's file " + path +
-              " was written to while it was loaded. Load the model again, and replace files by "
-              "renaming a new one over the old.",
-          {{"path", path}}};
+          "The model's file " + path + " was written to while it was loaded.",
+          {{"path", path}},
+          "Load the model again, and replace files by "
+          "renaming a new one over the old."};
 }
 
 }  // namespace

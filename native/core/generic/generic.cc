@@ -136,8 +136,9 @@ class Generic final : public Forward {
     if (!context_) {
       throw Failure{Code::out_of_memory,
                     "llama.cpp could not make a context of " + std::to_string(capacity_) +
-                        " tokens: " + take_llama_log() + ". Lower maxTokens or budget.",
-                    {{"tokens", static_cast<int64_t>(capacity_)}}};
+                        " tokens: " + take_llama_log() + ".",
+                    {{"tokens", static_cast<int64_t>(capacity_)}},
+                    "Lower maxTokens or budget."};
     }
     batch_.reset(new llama_batch(llama_batch_init(capacity_, 0, 1)));
   }
@@ -170,14 +171,15 @@ class Generic final : public Forward {
     if (status == -2) {
       throw Failure{Code::out_of_memory,
                     "llama.cpp could not allocate a pass of " + std::to_string(n_tokens) +
-                        " tokens: " + take_llama_log() + ". Lower budget or maxTokens.",
-                    {{"tokens", static_cast<int64_t>(n_tokens)}}};
+                        " tokens: " + take_llama_log() + ".",
+                    {{"tokens", static_cast<int64_t>(n_tokens)}},
+                    "Lower budget or maxTokens."};
     }
-    throw Failure{Code::compute,
-                  "llama_decode failed with status " + std::to_string(status) + ": " +
-                      take_llama_log() +
-                      ". This is a defect: please report it with the model's name.",
-                  {{"status", static_cast<int64_t>(status)}}};
+    throw Failure{
+        Code::compute,
+        "llama_decode failed with status " + std::to_string(status) + ": " + take_llama_log() + ".",
+        {{"status", static_cast<int64_t>(status)}},
+        "This is a defect: please report it with the model's name."};
   }
 
   std::shared_ptr<llama_model> model_;
@@ -254,9 +256,9 @@ std::shared_ptr<llama_model> load_llama_model(const Gguf& file, const GenericOpt
     throw Failure{Code::aborted, "Loading was aborted.", {}};
   }
   throw Failure{Code::model_invalid,
-                "llama.cpp could not load " + file.paths().front() + ": " + take_llama_log() +
-                    ". Check that the file is complete and of a supported architecture.",
-                {{"path", file.paths().front()}}};
+                "llama.cpp could not load " + file.paths().front() + ": " + take_llama_log() + ".",
+                {{"path", file.paths().front()}},
+                "Check that the file is complete and of a supported architecture."};
 }
 
 std::unique_ptr<Forward> make_generic(std::shared_ptr<llama_model> model, const Facts& facts,

@@ -44,9 +44,9 @@ void GraphForward::set_up_backend(const PackedOptions& options) {
   backend_.reset(device ? ggml_backend_dev_init(device, nullptr) : nullptr);
   if (!backend_) {
     throw Failure{Code::gpu_unavailable,
-                  "The device could not be started: " + take_llama_log() +
-                      ". Load the model with gpu: false.",
-                  {}};
+                  "The device could not be started: " + take_llama_log() + ".",
+                  {},
+                  "Load the model with gpu: false."};
   }
   ggml_backend_reg_t registry = ggml_backend_dev_backend_reg(device);
   auto function = [&](const char* name) {
@@ -105,8 +105,9 @@ void GraphForward::compute(Draft& draft, const Abort& abort) {
     default:
       throw Failure{Code::compute,
                     limits_.device + " failed with status " + std::to_string(status) + ": " +
-                        take_llama_log() + ". Load the model with gpu: false.",
-                    {{"status", static_cast<int64_t>(status)}}};
+                        take_llama_log() + ".",
+                    {{"status", static_cast<int64_t>(status)}},
+                    "Load the model with gpu: false."};
   }
 }
 

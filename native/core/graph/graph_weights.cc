@@ -125,9 +125,9 @@ void GraphWeights::check_types(ggml_backend_t backend) const {
       if (ggml_backend_supports_op(backend, ggml_mul_mat(context.get(), weight, x))) continue;
       throw Failure{Code::model_unsupported,
                     std::string(ggml_backend_name(backend)) + " cannot multiply weights of type " +
-                        ggml_type_name(weight->type) +
-                        ". Use a file of another quantisation, or gpu: false.",
-                    {}};
+                        ggml_type_name(weight->type) + ".",
+                    {},
+                    "Use a file of another quantisation, or gpu: false."};
     }
   }
 }

@@ -37,9 +37,9 @@ const Recipe* recipe_of(const std::string& architecture) {
 
 Failure bad_tensor(const Gguf& file, const std::string& name, const std::string& what) {
   return {Code::model_invalid,
-          "Tensor " + name + " of " + file.paths().front() + " " + what +
-              ". The file is damaged or was converted wrongly: download it again.",
-          {{"path", file.paths().front()}, {"tensor", name}}};
+          "Tensor " + name + " of " + file.paths().front() + " " + what + ".",
+          {{"path", file.paths().front()}, {"tensor", name}},
+          "The file is damaged or was converted wrongly: download it again."};
 }
 
 std::string shape_text(int64_t n_in, int64_t n_out) {
@@ -67,9 +67,9 @@ WeightMatrix find_matrix(const Gguf& file, const std::string& name, int64_t n_in
   if (type != GGML_TYPE_F32 && ggml_get_type_traits(type)->to_float == nullptr) {
     throw Failure{Code::model_unsupported,
                   "Tensor " + name + " of " + file.paths().front() + " is of type " +
-                      ggml_type_name(type) +
-                      ", which cannot be multiplied. Use a Q8_0, Q4_K_M or F16 file.",
-                  {{"path", file.paths().front()}, {"tensor", name}}};
+                      ggml_type_name(type) + ", which cannot be multiplied.",
+                  {{"path", file.paths().front()}, {"tensor", name}},
+                  "Use a Q8_0, Q4_K_M or F16 file."};
   }
   WeightMatrix matrix;
   matrix.name = name;

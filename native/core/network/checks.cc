@@ -12,8 +12,9 @@ void check_pack(const Pack& pack, const Forward::Limits& limits, int64_t n_ids,
   auto expect = [](bool holds, const std::string& what) {
     if (!holds) {
       throw Failure{Code::compute,
-                    "A pass got " + what + ". This is a defect of the package: please report it.",
-                    {}};
+                    "A pass got " + what + ".",
+                    {},
+                    "This is a defect of the package: please report it."};
     }
   };
   expect(!pack.sequences.empty(), "no sequences");
@@ -36,9 +37,9 @@ int64_t n_tokens(const Pack& pack) {
 
 Failure out_of_memory(int64_t n_tokens) {
   return {Code::out_of_memory,
-          "There is not enough memory for a pass of " + std::to_string(n_tokens) +
-              " tokens. Lower budget or maxTokens.",
-          {{"tokens", n_tokens}}};
+          "There is not enough memory for a pass of " + std::to_string(n_tokens) + " tokens.",
+          {{"tokens", n_tokens}},
+          "Lower budget or maxTokens."};
 }
 
 void trace_pass(const ForwardTimes& times) {

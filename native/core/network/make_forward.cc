@@ -28,9 +28,9 @@ std::unique_ptr<Forward> make_packed(const Gguf& file, const Facts& facts,
     return std::make_unique<CpuForward>(network, options);
   } catch (const std::bad_alloc&) {
     throw Failure{Code::out_of_memory,
-                  "There is not enough memory for the weights of " + file.paths().front() +
-                      ". Use a smaller or more strongly quantised model.",
-                  {{"path", file.paths().front()}}};
+                  "There is not enough memory for the weights of " + file.paths().front() + ".",
+                  {{"path", file.paths().front()}},
+                  "Use a smaller or more strongly quantised model."};
   }
 }
 

@@ -47,9 +47,9 @@ RankHead::RankHead(const Network& network, Token yes, Token no) {
   if (yes < 0 || no < 0 || yes >= rows.n_out || no >= rows.n_out) {
     throw Failure{Code::model_mismatch,
                   "Expected a reranker but the file has neither cls.output.weight nor the answer "
-                  "tokens yes and no. "
-                  "Download a file converted for ranking.",
-                  {}};
+                  "tokens yes and no.",
+                  {},
+                  "Download a file converted for ranking."};
   }
   direction_ = read(network, rows, yes);
   subtract(direction_, read(network, rows, no));

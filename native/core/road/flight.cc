@@ -15,11 +15,11 @@ Failure no_memory() {
 }
 
 Failure not_finite() {
-  return {
-      Code::non_finite,
-      "the model gave a value that is not finite. On a GPU, load with gpu: false; else the file "
-      "is damaged: download it again.",
-      {}};
+  return {Code::non_finite,
+          "the model gave a value that is not finite.",
+          {},
+          "On a GPU, load with gpu: false; else the file "
+          "is damaged: download it again."};
 }
 
 }  // namespace
@@ -148,9 +148,10 @@ void Flight::deliver(Text& text, const RowView& row) const {
   for (size_t i = 0; i < n_rows; ++i) {
     if (!row_to_vector(row.values + i * n_embd, n_dims, options.normalize, out + i * n_dims)) {
       throw Failure{Code::non_finite,
-                    "the model gave a zero row, which has no direction. The file is damaged: "
-                    "download it again.",
-                    {}};
+                    "the model gave a zero row, which has no direction.",
+                    {},
+                    "The file is damaged: "
+                    "download it again."};
     }
   }
 }

@@ -19,14 +19,15 @@ void Lane::shut() {
 void Lane::submit(std::shared_ptr<Job> job) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (closing_ || stop_) throw Failure{Code::closed, "The model is closed. Load it again.", {}};
+    if (closing_ || stop_)
+      throw Failure{Code::closed, "The model is closed.", {}, "Load it again."};
     if (n_places_ > 0 && job->n_places() > 0 && n_places_ + job->n_places() > n_queued_texts_) {
       throw Failure{Code::queue_full,
                     std::to_string(n_places_) + " texts are waiting and the queue holds " +
-                        std::to_string(n_queued_texts_) +
-                        ". Wait for earlier calls, or load with a larger maxQueue.",
+                        std::to_string(n_queued_texts_) + ".",
                     {{"waiting", static_cast<int64_t>(n_places_)},
-                     {"limit", static_cast<int64_t>(n_queued_texts_)}}};
+                     {"limit", static_cast<int64_t>(n_queued_texts_)}},
+                    "Wait for earlier calls, or load with a larger maxQueue."};
     }
     arrived_.push_back(job);
     n_places_ += job->n_places();

@@ -32,8 +32,9 @@ bool says(const std::string& text, const std::string& word) {
 [[noreturn]] void mismatch(const std::string& path, const std::string& is,
                            const std::string& wanted, const std::string& remedy) {
   throw Failure{Code::model_mismatch,
-                "Expected " + wanted + " but " + path + " is " + is + ". " + remedy,
-                {{"path", path}}};
+                "Expected " + wanted + " but " + path + " is " + is + ".",
+                {{"path", path}},
+                remedy};
 }
 
 // A file that would load and give plausible nonsense is refused here, from its metadata.
@@ -51,9 +52,9 @@ void check_kind(const Facts& facts, const LoadOptions& options) {
       throw Failure{Code::model_mismatch,
                     "Expected a reranker but " + options.path +
                         " has neither a classification head (cls.output.weight) nor the answer "
-                        "tokens yes and no. "
-                        "Download a file converted for ranking.",
-                    {{"path", options.path}}};
+                        "tokens yes and no.",
+                    {{"path", options.path}},
+                    "Download a file converted for ranking."};
     }
   }
 }
@@ -64,9 +65,9 @@ ggml_backend_device* find_gpu(const LoadOptions& options) {
   ggml_backend_device* device = gpu_device(options.gpu);
   if (device != nullptr) return device;
   throw Failure{Code::gpu_unavailable,
-                "No " + options.gpu +
-                    " device was found on this machine. Check the driver, or load with gpu: false.",
-                {{"gpu", options.gpu}}};
+                "No " + options.gpu + " device was found on this machine.",
+                {{"gpu", options.gpu}},
+                "Check the driver, or load with gpu: false."};
 }
 
 int max_tokens(const Facts& facts, const LoadOptions& options, int ceiling) {
@@ -96,9 +97,9 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options, const Abort& ab
       options.engine == "generic" ? "the generic engine was asked for" : cannot_build(file, facts);
   if (options.engine == "packed" && !obstacle.empty()) {
     throw Failure{Code::model_unsupported,
-                  "The packed engine cannot run " + options.path + ": " + obstacle +
-                      ". Load it with engine: 'generic'.",
-                  {{"architecture", facts.architecture}}};
+                  "The packed engine cannot run " + options.path + ": " + obstacle + ".",
+                  {{"architecture", facts.architecture}},
+                  "Load it with engine: 'generic'."};
   }
   if (obstacle.empty()) {
     engine->engine_name_ = "packed";
