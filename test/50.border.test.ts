@@ -48,7 +48,7 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   },
   {
     room: /^lib\/eval\//,
-    may: /^lib\/eval\/|^lib\/(index|nearest|root)\.ts$/,
+    may: /^lib\/eval\/|^lib\/(errors|index|nearest|root)\.ts$/,
     dependencies: /^hyparquet(-compressors)?$/,
   },
   {

@@ -268,7 +268,7 @@ describe('a table', () => {
     // The package as it lies in a project without hyparquet.
     const bare = join(folder, 'bare')
     const root = fileURLToPath(new URL('..', import.meta.url))
-    for (const name of ['dist', 'package.json', 'root.mjs']) {
+    for (const name of ['dist', 'package.json']) {
       cpSync(join(root, name), join(bare, name), { recursive: true })
     }
     const code = `

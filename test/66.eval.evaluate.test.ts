@@ -195,7 +195,7 @@ describe('retrieval', () => {
   })
 
   it.each([
-    [{ dimension: 64 }, /did you mean dimensions/],
+    [{ dimension: 64 }, /Did you mean dimensions/],
     [{ dimensions: 1000 }, /an integer from 32 to 256 for dimensions/],
     [{ encoding: 'int4' }, /float32, int8, binary for encoding/],
     [{ metrics: ['ndcg'], top: 0 }, /at least 1 for top/],

@@ -57,7 +57,10 @@ describe('help and misuse', () => {
       /Did you mean --reranker\?\nTry: qwen3-embed eval run --help/,
     ],
     [['eval', 'run', 'handbook', '-d', '12x'], /--dimensions takes whole numbers/],
-    [['eval', 'run', 'handbook', '-d', '4096'], /an integer from 32 to 256 for dimensions/],
+    [
+      ['eval', 'run', 'handbook', '-d', '4096'],
+      /--dimensions takes an integer from 32 to 256, not 4096/,
+    ],
     [['eval', 'run', 'handbook', '--metrics', 'ndgc@10'], /Did you mean ndcg@10/],
     [['eval', 'run', '--suite', 'MTEB'], /There is no suite "MTEB"/],
     [['eval', 'score', '--run', 'x'], /Expected --qrels FILE and --run FILE/],

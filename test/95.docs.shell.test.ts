@@ -4,6 +4,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import {
   chmodSync,
   copyFileSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -38,6 +39,20 @@ const lines = pages.flatMap((page) => {
   )
 })
 
+// What `eval run … -o widths.json` leaves behind for the line after it.
+const widths = join(mkdtempSync(join(tmpdir(), 'qwen3-embed-docs-')), 'widths.json')
+execFileSync(process.execPath, [
+  main,
+  'eval',
+  'run',
+  'handbook',
+  '-d',
+  '256,64',
+  '-o',
+  widths,
+  '-q',
+])
+
 /** A folder with the files that the documents speak of, and the command on its path. */
 function workplace(): { cwd: string; env: NodeJS.ProcessEnv } {
   const cwd = mkdtempSync(join(tmpdir(), 'qwen3-embed-docs-'))
@@ -49,6 +64,7 @@ function workplace(): { cwd: string; env: NodeJS.ProcessEnv } {
     writeFileSync(join(cwd, 'bin', name), `#!/bin/sh\n${line}\n`)
     chmodSync(join(cwd, 'bin', name), 0o755)
   }
+  cpSync(widths, join(cwd, 'widths.json'))
   for (const name of ['texts.txt', 'documents.txt']) writeFileSync(join(cwd, name), 'one\ntwo\n')
   writeFileSync(join(cwd, 'tracing.mjs'), '')
   copyFileSync(fixture('embed'), join(cwd, 'model.gguf'))

@@ -31,8 +31,8 @@ export function inShellWords(error: unknown, command = ''): string {
 /** An option of the API that was refused is one of the command line with dashes. */
 function optionOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('option' in error)) return undefined
-  const { option, expected, received } = error as Error & Record<string, string>
+  const { option, expected, received, hint = '' } = error as Error & Record<string, string>
   if (!/^[a-zA-Z]+$/.test(option!)) return undefined
   const name = option!.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-  return `--${name} takes ${expected}, not ${received!.replace(/^the string /, '')}`
+  return `--${name} takes ${expected}, not ${received!.replace(/^the string /, '')}${hint}`
 }

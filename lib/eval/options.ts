@@ -1,6 +1,6 @@
+import { misuse, refuseUnknown } from '../errors.ts'
 import type { Embedder, LoadOptions, Reranker } from '../index.ts'
 import { readMetric } from './metrics/retrieval.ts'
-import { checkKeys, expected } from './misuse.ts'
 import { type Kind, kinds } from './read/dataset.ts'
 import type { EvalProgress } from './tasks/context.ts'
 import type { Ranked } from './tasks/retrieval.ts'
@@ -75,29 +75,32 @@ const known = [
 
 /** @throws TypeError or RangeError before anything runs. */
 export function checkOptions(options: EvaluateOptions): void {
-  checkKeys(options, known)
+  refuseUnknown(options, known, 'option')
   if (typeof options.dataset !== 'string')
-    throw new TypeError(expected('a string', 'dataset', options.dataset))
+    throw misuse(TypeError, 'a string', 'dataset', options.dataset)
   for (const metric of options.metrics ?? []) readMetric(metric)
   for (const encoding of listOf(options.encoding ?? 'float32')) {
     if (!encodings.includes(encoding))
-      throw new RangeError(expected(encodings.join(', '), 'encoding', encoding))
+      throw misuse(RangeError, encodings.join(', '), 'encoding', encoding)
   }
   if (options.kind !== undefined && !kinds.includes(options.kind)) {
-    throw new RangeError(expected(kinds.join(', '), 'kind', options.kind))
+    throw misuse(RangeError, kinds.join(', '), 'kind', options.kind)
   }
   for (const name of ['top', 'maxChars'] as const) {
     const value = options[name]
     if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
-      throw new RangeError(expected('an integer of at least 1', name, value))
+      throw misuse(RangeError, 'an integer of at least 1', name, value)
     }
   }
 }
 
 export function checkDimensions(value: number, width: number): void {
   if (!Number.isInteger(value) || value < Math.min(32, width) || value > width) {
-    throw new RangeError(
-      expected(`an integer from ${Math.min(32, width)} to ${width}`, 'dimensions', value),
+    throw misuse(
+      RangeError,
+      `an integer from ${Math.min(32, width)} to ${width}`,
+      'dimensions',
+      value,
     )
   }
 }

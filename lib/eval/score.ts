@@ -1,6 +1,6 @@
 import { rank } from './metrics/order.ts'
 import { defaultMetrics, measure, readMetric } from './metrics/retrieval.ts'
-import { checkKeys } from './misuse.ts'
+import { refuseUnknown } from '../errors.ts'
 import { type Remark, Remarks, wrongData } from './read/remarks.ts'
 import { type Estimate, meanEstimates } from './statistics/bootstrap.ts'
 
@@ -61,7 +61,7 @@ export function scored(
 }
 
 export function measureRun(qrels: ByQuery, run: ByQuery, options: ScoreOptions): Measured {
-  checkKeys(options, ['metrics', 'missing'])
+  refuseUnknown(options, ['metrics', 'missing'], 'option')
   const metrics = (options.metrics ?? defaultMetrics).map(readMetric)
   const isSkipping = options.missing === 'skip'
   const remarks = new Remarks()

@@ -1,5 +1,6 @@
 // trec_eval's measures of one ranking. Gains are the judgements themselves; below 1 counts as not relevant.
-import { expected, nearestName } from '../misuse.ts'
+import { misuse } from '../../errors.ts'
+import { nearest } from '../../nearest.ts'
 
 const kinds = ['ndcg', 'map', 'recall', 'precision', 'success', 'mrr'] as const
 type Kind = (typeof kinds)[number]
@@ -30,12 +31,17 @@ export function readMetric(name: string): Metric {
   const needsCut = kind === 'recall' || kind === 'precision' || kind === 'success'
   const cut = digits === undefined ? Number.POSITIVE_INFINITY : Number(digits)
   if (kind === undefined || cut < 1 || (needsCut && digits === undefined)) {
-    const meant = word && nearestName(word, kinds)
+    const meant = word && nearest(word, kinds)
     const hint =
       meant && meant !== word ? `. Did you mean ${meant}${digits ? `@${digits}` : ''}?` : ''
-    throw new RangeError(
-      `${expected(`a metric such as ${kinds.map((kind) => `${kind}@10`).join(', ')}`, 'metrics', name)}${hint}`,
+    const error = misuse(
+      RangeError,
+      `a metric such as ${kinds.map((kind) => `${kind}@10`).join(', ')}`,
+      'metrics',
+      name,
     )
+    error.message += hint
+    throw Object.assign(error, { hint })
   }
   return { name, kind, cut }
 }

@@ -1,5 +1,5 @@
 import type { Comparison } from '../compare.ts'
-import { expected } from '../misuse.ts'
+import { misuse } from '../../errors.ts'
 import type { Report, System } from './report.ts'
 import { dot, line, page, path, rect, scale, seriesClass, text } from './svg.ts'
 
@@ -16,7 +16,7 @@ export function reportSvg(report: Report, plot: Exclude<PlotName, 'difference'>)
   if (plot === 'intervals') return intervals(reports)
   if (plot === 'dimensions') return dimensions(reports)
   if (plot === 'scores') return scores(reports)
-  throw new RangeError(expected('intervals, dimensions or scores', 'plot', plot))
+  throw misuse(RangeError, 'intervals, dimensions or scores', 'plot', plot)
 }
 
 export function comparisonSvg(comparison: Comparison, plot: PlotName): string {
@@ -24,7 +24,7 @@ export function comparisonSvg(comparison: Comparison, plot: PlotName): string {
   if (plot === 'intervals') return intervals(comparison.reports)
   if (plot === 'dimensions') return dimensions(comparison.reports)
   if (plot === 'scores') return scores(comparison.reports)
-  throw new RangeError(expected(plotNames.join(', '), 'plot', plot))
+  throw misuse(RangeError, plotNames.join(', '), 'plot', plot)
 }
 
 /** Which pictures there is something to draw for. */
