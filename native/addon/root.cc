@@ -21,15 +21,6 @@ void Root::post(Tasks tasks) noexcept {
   static_cast<void>(wake_.NonBlockingCall());
 }
 
-void Root::post_if_possible(Task task) noexcept {
-  try {
-    Tasks tasks;
-    tasks.push_back(std::move(task));
-    post(std::move(tasks));
-  } catch (...) {
-  }
-}
-
 void Root::run_posted(Napi::Env env) {
   Tasks tasks;
   {

@@ -49,7 +49,13 @@ class Root {
   // environment goes away is dropped with it.
   void post(Tasks tasks) noexcept;
   // For news that may be lost when memory is short, such as progress.
-  void post_if_possible(Task task) noexcept;
+  template <typename Run>
+  void post_if_possible(const Run& run) noexcept {
+    try {
+      post(Tasks(1, run));
+    } catch (...) {
+    }
+  }
 
   // The event loop stays alive while something is held, so that an idle model never keeps a process
   // running.

@@ -16,7 +16,11 @@ const char* code_name(Code code) {
   return "ERR_COMPUTE";
 }
 
-Failure caught_failure() {
+Failure no_memory() noexcept { return {Code::out_of_memory, "Out of memory.", {}, {}}; }
+
+namespace {
+
+Failure caught() {
   try {
     throw;
   } catch (Failure& failure) {
@@ -30,6 +34,16 @@ Failure caught_failure() {
     return {Code::compute, std::string("Unexpected native error: ") + error.what(), {}};
   } catch (...) {
     return {Code::compute, "Unexpected native error", {}};
+  }
+}
+
+}  // namespace
+
+Failure caught_failure() noexcept {
+  try {
+    return caught();
+  } catch (...) {  // no memory for its sentence
+    return no_memory();
   }
 }
 

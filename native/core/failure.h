@@ -51,6 +51,9 @@ struct Failure {
 
 // The exception being handled, as a Failure: llama.cpp and the standard library throw, and past
 // the borders of core (its threads, the addon) there are Failures only. Inside a catch block.
-Failure caught_failure();
+Failure caught_failure() noexcept;
+
+// A sentence so short that it needs no memory of its own.
+Failure no_memory() noexcept;
 
 }  // namespace qwen3_embed

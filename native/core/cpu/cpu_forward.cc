@@ -33,6 +33,7 @@ CpuForward::CpuForward(std::shared_ptr<const Network> network, const PackedOptio
     : workspace_(make_workspace(network, options)),
       prefixes_(network->blocks.size(), network->n_kv(),
                 network->is_causal ? options.prefix_bytes : 0) {
+  spare_.reserve(kSpareRows);
   if (options.ranks) head_ = RankHead(*network, options.yes, options.no);
   limits_.n_embd = network->n_embd;
   limits_.max_tokens = options.max_tokens;
@@ -68,7 +69,7 @@ PassRows CpuForward::take_rows(int32_t n_rows, int32_t n_outputs) {
   return rows;
 }
 
-void CpuForward::give_back(PassRows rows) {
+void CpuForward::give_back(PassRows rows) noexcept {
   const Network& net = workspace_.network();
   const size_t usual =
       float_bytes(usual_rows(), std::max({int64_t{net.n_embd}, net.n_kv(), int64_t{net.head_dim}}));

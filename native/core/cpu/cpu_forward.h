@@ -35,7 +35,7 @@ class CpuForward final : public Forward {
   // Memory of a pass within the budget is kept for the next one; that of a longer text is given
   // back.
   PassRows take_rows(int32_t n_rows, int32_t n_outputs);
-  void give_back(PassRows rows);
+  void give_back(PassRows rows) noexcept;
   void add(const ForwardTimes& times);
 
  private:

@@ -71,16 +71,15 @@ std::shared_ptr<KeptPrefix> PrefixStore::prepare(const Sequence& sequence, int32
       std::vector<Token>(sequence.ids.begin(), sequence.ids.begin() + n_tokens), n_layers_, n_kv_);
 }
 
-void PrefixStore::keep(std::shared_ptr<const KeptPrefix> prefix) {
-  const auto& ids = prefix->ids;
+void PrefixStore::keep(const std::shared_ptr<const KeptPrefix>& prefix) {
+  kept_.push_front(prefix);
+  n_bytes_ += bytes_of(prefix->ids.size());
   // One that begins another says nothing that the longer one does not.
   kept_.remove_if([&](const std::shared_ptr<const KeptPrefix>& other) {
-    const bool inside = n_shared(other->ids, ids) == other->ids.size();
+    const bool inside = other != prefix && n_shared(other->ids, prefix->ids) == other->ids.size();
     if (inside) n_bytes_ -= bytes_of(other->ids.size());
     return inside;
   });
-  n_bytes_ += bytes_of(ids.size());
-  kept_.push_front(std::move(prefix));
   while (n_bytes_ > max_bytes_) {
     n_bytes_ -= bytes_of(kept_.back()->ids.size());
     kept_.pop_back();

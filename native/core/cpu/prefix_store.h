@@ -52,7 +52,8 @@ class PrefixStore {
   // Throws std::bad_alloc.
   std::shared_ptr<KeptPrefix> prepare(const Sequence& sequence, int32_t n_tokens) const;
   // Keeps a prefix whose memory is filled; forgets the least recently used ones beyond the bound.
-  void keep(std::shared_ptr<const KeptPrefix> prefix);
+  // Throws std::bad_alloc, and is as it was then.
+  void keep(const std::shared_ptr<const KeptPrefix>& prefix);
 
   size_t n_bytes() const { return n_bytes_; }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <new>
 #include <system_error>
 
 namespace qwen3_embed {
@@ -64,6 +65,8 @@ GgufReader::GgufReader(const std::string& path) : path_(path) {
   fs::path native;
   try {
     native = fs::u8path(path);
+  } catch (const std::bad_alloc&) {
+    throw;
   } catch (const std::exception&) {
     not_found(path, "Expected the path of a GGUF file in UTF-8 but received other bytes.");
   }

@@ -10,10 +10,6 @@
 namespace qwen3_embed {
 namespace {
 
-Failure no_memory() {
-  return {Code::out_of_memory, "Out of memory.", {}};  // short: no allocation
-}
-
 Failure not_finite() {
   return {Code::non_finite,
           "the model gave a value that is not finite.",
@@ -49,7 +45,7 @@ void Flight::go_one_step(const Abort& stop) {
     failure.code == Code::aborted ? go_on() : fail_current(std::move(failure));
   } catch (const std::bad_alloc&) {
     throw;
-  } catch (const std::exception&) {
+  } catch (...) {
     fail_current(caught_failure());
   }
 }

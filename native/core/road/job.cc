@@ -42,8 +42,7 @@ void Job::fail(size_t index, Failure item) noexcept {
       failure = std::move(item);
     }
   } catch (const std::bad_alloc&) {
-    // Short enough to stand in the string itself.
-    if (!failure) failure = Failure{Code::out_of_memory, "Out of memory.", {}};
+    if (!failure) failure = no_memory();
   }
 }
 

@@ -27,14 +27,9 @@ void Stream::step(const Jobs& jobs, const Abort& stop) {
     return;
   }
   try {
-    try {
-      prepare(jobs, stop);
-    } catch (Failure& failure) {
-      give_up_one(jobs, std::move(failure));
-    }
-  } catch (const std::exception&) {
-    // Of memory: nothing else is thrown there.
-    give_up_one(jobs, {Code::out_of_memory, "Out of memory.", {}});
+    prepare(jobs, stop);
+  } catch (...) {
+    give_up_one(jobs, caught_failure());
   }
 }
 
@@ -44,10 +39,16 @@ void Stream::prepare(const Jobs& jobs, const Abort& stop) {
   std::vector<Candidate> candidates;
   size_t n_tokens = 0;
   Pooling pooling = Pooling::last;
+  bool sliced = false;
   for (const std::shared_ptr<Job>& job : in_turn(jobs)) {
     if (n_tokens >= n_enough || candidates.size() >= kLookaheadTexts) break;
     if (!candidates.empty() && job->options.pooling != pooling) continue;
-    if (!tokenise(*job, n_enough, stop)) return;
+    if (!tokenise(*job, n_enough, stop)) {
+      // A long text takes a slice between the packs of others, and holds nobody up.
+      if (!job->prompt || sliced) return;
+      sliced = true;
+      continue;
+    }
     if (job->settled()) continue;
     pooling = job->options.pooling;
     for (size_t i = 0; i < job->window.size(); ++i) candidates.push_back({job, i});
@@ -109,10 +110,8 @@ void Stream::tokenise_next(Job& job) {
   auto attempt = [](Item& item, const auto& action) {
     try {
       action();
-    } catch (Failure& failure) {
-      item.failure = std::move(failure);
-    } catch (const std::bad_alloc&) {
-      item.failure = Failure{Code::out_of_memory, "Out of memory.", {}};
+    } catch (...) {
+      item.failure = caught_failure();
     }
   };
   auto close = [&](Item& item) {
@@ -142,8 +141,11 @@ void Stream::tokenise_next(Job& job) {
   }
   const bool is_long = n_bytes > kTokeniseBytes;  // then it stands alone
   if (is_long && !job.options.only_text) {
-    job.prompt.emplace(start_prompt(job, index - 1));
-    return;
+    // Its text has been taken when this fails.
+    attempt(items[0], [&] { job.prompt.emplace(start_prompt(job, index - 1)); });
+    if (!items[0].failure) return;
+    ++job.n_tokenised;
+    return close(items[0]);
   }
   job.n_tokenised = index;  // from here on each of them is closed or accepted
   for (Item& item : items) {
