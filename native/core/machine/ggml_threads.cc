@@ -49,7 +49,6 @@ GgmlThreads::GgmlThreads(int n_threads) {
   auto* make = cpu_function<ggml_threadpool*(ggml_threadpool_params*)>("ggml_threadpool_new");
   if (make == nullptr) return;
   ggml_threadpool_params params = ggml_threadpool_params_default(n_threads);
-  params.poll = 0;  // between two graphs they sleep
   pool_ = make(&params);
   if (pool_ == nullptr) throw no_memory();
 }
