@@ -10,12 +10,14 @@
 #include <map>
 #include <new>
 #include <optional>
+#include <set>
 
 #include "check.h"
 #include "core/failure.h"
 #include "core/file/facts.h"
 #include "core/file/gguf_file.h"
 #include "core/network/make_forward.h"
+#include "core/network/network.h"
 #include "gguf_mutations.h"
 #include "llama.h"
 #include "tiny_models.h"
@@ -67,6 +69,8 @@ using namespace gguf_builder;
 using namespace gguf_mutations;
 
 constexpr size_t kMostMemory = size_t{256} << 20;
+const std::set<std::string> kPacked = {"qwen3",       "qwen2",    "llama",
+                                       "llama-embed", "eurobert", "bert"};
 
 // ---- one mutant ----
 struct Tally {
@@ -199,6 +203,14 @@ void give_to(Runner runner, const std::string& path, const Facts& facts, const s
 }
 #endif
 
+bool can_pack(const std::string& path, const Facts& facts) {
+  try {
+    return cannot_build(Gguf(path), facts).empty();
+  } catch (const Failure&) {
+    return false;
+  }
+}
+
 void try_mutant(const std::string& name, const std::string& path, const std::string& words,
                 bool vocabulary_only, Tally& tally) {
   tally.n++;
@@ -234,7 +246,7 @@ void try_mutant(const std::string& name, const std::string& path, const std::str
   if (!has_llama) return;
   give_to(vocabulary_only ? Runner::llama_vocabulary : Runner::llama, path, *facts, name, words,
           tally);
-  if (facts->is_qwen3 && !vocabulary_only)
+  if (!vocabulary_only && can_pack(path, *facts))
     give_to(Runner::packed, path, *facts, name, words, tally);
 #else
   (void)name, (void)words, (void)vocabulary_only;
@@ -289,7 +301,10 @@ int main() {
     Tally whole;
     try_mutant(name, folder.write("model.gguf", good), words, false, whole);
     CHECK(whole.n_accepted == 1);
-    CHECK(!has_llama || whole.n_ran == (architecture == "qwen3" ? 2 : 1));
+    const bool packs =
+        can_pack(folder.path() + "/model.gguf", read_facts(Gguf(folder.path() + "/model.gguf")));
+    CHECK(packs == (kPacked.count(architecture) != 0));
+    CHECK(!has_llama || whole.n_ran == (packs ? 2 : 1));
 
     Tally fields, sizes, bytes;
     for (int i = 0; i < n_mutants; i++) {

@@ -231,7 +231,7 @@ void the_least_recently_used_goes() {
   CHECK(store.find(text(0, 70)).prefix == nullptr);
 }
 
-// A model whose token `poison` is not a number, of each layout of weights.
+// A model whose token `poison` is not a number.
 void nothing_that_is_no_number_is_kept() {
   const std::string path = model_file(GGML_TYPE_F16);
   const Token poison = 93;

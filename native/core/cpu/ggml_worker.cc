@@ -13,15 +13,6 @@ namespace {
 constexpr size_t kArena = 64 * 1024;
 constexpr int64_t kMostRows = 64;  // the largest row_multiple()
 
-// The CPU backend is a library loaded at run time, so its own functions are asked for by name.
-template <typename Function>
-Function* cpu_function(const char* name) {
-  ggml_backend_dev_t device = cpu_device();
-  ggml_backend_reg_t registry = device ? ggml_backend_dev_backend_reg(device) : nullptr;
-  return registry ? reinterpret_cast<Function*>(ggml_backend_reg_get_proc_address(registry, name))
-                  : nullptr;
-}
-
 }  // namespace
 
 GgmlWorker::GgmlWorker() : arena_(kArena) {

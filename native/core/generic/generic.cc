@@ -5,6 +5,7 @@
 
 #include "core/failure.h"
 #include "core/machine/backends.h"
+#include "core/machine/ggml_threads.h"
 #include "ggml-backend.h"
 #include "llama.h"
 
@@ -42,7 +43,7 @@ enum llama_pooling_type pooling_type(Pooling pooling) {
 class Generic final : public Forward {
  public:
   Generic(std::shared_ptr<llama_model> model, const Facts& facts, const GenericOptions& options)
-      : model_(std::move(model)), facts_(facts), options_(options) {
+      : model_(std::move(model)), facts_(facts), options_(options), threads_(options.n_threads) {
     limits_.n_embd = llama_model_n_embd_out(model_.get());
     limits_.max_tokens = options.max_tokens;
     limits_.budget = std::min(options.budget, std::max(options.max_tokens, 1));
@@ -140,6 +141,8 @@ class Generic final : public Forward {
                     {{"tokens", static_cast<int64_t>(capacity_)}},
                     "Lower maxTokens or budget."};
     }
+    if (threads_.pool() != nullptr)
+      llama_attach_threadpool(context_.get(), threads_.pool(), threads_.pool());
     batch_.reset(new llama_batch(llama_batch_init(capacity_, 0, 1)));
   }
 
@@ -192,6 +195,7 @@ class Generic final : public Forward {
   const Abort* abort_ = nullptr;
   float logit_ = 0;  // of the latest row()
   ForwardTimes times_;
+  const GgmlThreads threads_;  // of every context
   std::unique_ptr<llama_batch, BatchDelete> batch_;
   std::unique_ptr<llama_context, ContextDelete> context_;
 };

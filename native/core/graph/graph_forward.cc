@@ -55,6 +55,8 @@ void GraphForward::set_up_backend(const PackedOptions& options) {
   // Both exist on the CPU only.
   if (void* set = function("ggml_backend_set_n_threads")) {
     reinterpret_cast<ggml_backend_set_n_threads_t>(set)(backend_.get(), options.n_threads);
+    threads_ = std::make_unique<GgmlThreads>(options.n_threads);
+    threads_->serve(backend_.get());
   }
   if (void* set = function("ggml_backend_set_abort_callback")) {
     const ggml_abort_callback asks = [](void* self) {

@@ -6,6 +6,7 @@
 
 #include "core/graph/draft.h"
 #include "core/graph/graph_block.h"
+#include "core/machine/ggml_threads.h"
 #include "core/network/make_forward.h"
 #include "core/network/outputs.h"
 #include "ggml-cpp.h"
@@ -39,6 +40,7 @@ class GraphForward final : public Forward {
   const int32_t tile_;
   Limits limits_;
   RankHead head_;
+  std::unique_ptr<GgmlThreads> threads_;  // of the backend, where that is the CPU
   ggml_backend_ptr backend_;
   std::unique_ptr<GraphWeights> weights_;
   std::unique_ptr<GraphBlocks> blocks_;

@@ -75,6 +75,12 @@ void load_gpu_backend(const std::string& path) {
   done.insert(path);
 }
 
+void* cpu_function_address(const char* name) {
+  ggml_backend_dev_t device = cpu_device();
+  ggml_backend_reg_t registry = device ? ggml_backend_dev_backend_reg(device) : nullptr;
+  return registry ? ggml_backend_reg_get_proc_address(registry, name) : nullptr;
+}
+
 ggml_backend_device* cpu_device() { return ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU); }
 
 ggml_backend_device* gpu_device(const std::string& name) {

@@ -16,6 +16,14 @@ void load_backends(const std::string& folder);
 void load_gpu_backend(const std::string& path);
 
 ggml_backend_device* cpu_device();
+// The CPU backend is a library loaded at run time, so its own functions are asked for by name. Null
+// if it has none of this name.
+void* cpu_function_address(const char* name);
+template <typename Function>
+Function* cpu_function(const char* name) {
+  return reinterpret_cast<Function*>(cpu_function_address(name));
+}
+
 // The first GPU device whose backend's name starts with `name` ("cuda", "vulkan", "metal"); null if
 // there is none.
 ggml_backend_device* gpu_device(const std::string& name);

@@ -21,9 +21,9 @@ struct Recipe {
 
 constexpr std::array<Recipe, 6> kRecipes = {{
     {"qwen3", Family::decoder, true, false},
-    {"qwen2", Family::decoder, true, false},  // gte-Qwen2
-    {"llama", Family::decoder, true, true},   // e5-mistral
-    {"llama-embed", Family::decoder, false, true},
+    {"qwen2", Family::decoder, true, false},       // gte-Qwen2
+    {"llama", Family::decoder, true, true},        // e5-mistral
+    {"llama-embed", Family::decoder, true, true},  // its files say that they are not causal
     {"eurobert", Family::decoder, false, false},
     {"bert", Family::encoder, false, false},  // and XLM-R: bge, e5, MiniLM, their rerankers
 }};
