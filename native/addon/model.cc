@@ -25,6 +25,7 @@ LoadOptions read_options(const Napi::Object& given) {
   options.n_threads = number("threads");
   options.max_tokens = number("maxTokens");
   options.budget = number("budget");
+  options.prefix_bytes = static_cast<size_t>(number("prefixCache"));
   return options;
 }
 

@@ -178,8 +178,7 @@ void adapters(const Kin& kin, const std::string& path, const gguf_builder::Folde
   for (Block& block : network->blocks) {
     int64_t rank = 3;
     for (Linear* linear : linears(block)) {
-      // Rows of rotated outputs stand in another order than the file's: see paired_head.
-      if (!linear->present() || linear->weight.paired_head != 0) continue;
+      if (!linear->present()) continue;
       for (int n = 0; n < (rank % 2 == 0 ? 1 : 2); ++n) {
         linear->adapters.push_back(random_adapter(random, linear->weight, rank));
         merge(bytes, linear->weight, linear->adapters.back());

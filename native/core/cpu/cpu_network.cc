@@ -9,8 +9,9 @@
 namespace qwen3_embed {
 namespace {
 
-CpuLinear::Adapter pack_adapter(ProductMaker& maker, const LowRank& adapter, int64_t n_in,
-                                int64_t n_out) {
+CpuLinear::Adapter pack_adapter(ProductMaker& maker, const LowRank& adapter,
+                                const WeightMatrix& weight) {
+  const int64_t n_in = weight.n_in, n_out = weight.n_out;
   // Kernels take rows of whole blocks: the rank is filled up with zeros.
   const int64_t rank = adapter.rank, padded = (rank + 31) / 32 * 32;
   Vector a(static_cast<size_t>(padded * n_in)), b(static_cast<size_t>(n_out * padded));
@@ -18,7 +19,7 @@ CpuLinear::Adapter pack_adapter(ProductMaker& maker, const LowRank& adapter, int
   for (int64_t o = 0; o < n_out; ++o) {
     for (int64_t r = 0; r < rank; ++r) {
       b[static_cast<size_t>(o * padded + r)] =
-          adapter.scale * adapter.b[static_cast<size_t>(o * rank + r)];
+          adapter.scale * adapter.b[static_cast<size_t>(source_row(weight, o) * rank + r)];
     }
   }
   return {maker.make(a.data(), padded, n_in), maker.make(b.data(), n_out, padded)};
@@ -43,7 +44,7 @@ std::shared_ptr<const CpuNetwork> pack_anew(std::shared_ptr<const Network> netwo
     to.product = maker.make(from.weight, crew, abort);
     if (!from.bias.empty()) to.bias = from.bias.data();
     for (const LowRank& adapter : from.adapters) {
-      to.adapters.push_back(pack_adapter(maker, adapter, from.weight.n_in, from.weight.n_out));
+      to.adapters.push_back(pack_adapter(maker, adapter, from.weight));
     }
     n_done += from.weight.n_bytes;
     if (on_progress) on_progress(static_cast<double>(n_done) / static_cast<double>(n_bytes));

@@ -31,8 +31,14 @@ class Uploads {
     matrices_.emplace_back(to.weight, &matrix);
     to.bias = vector(from.bias);
     for (const LowRank& adapter : from.adapters) {
-      Vector b = adapter.b;
-      for (float& value : b) value *= adapter.scale;
+      Vector b(adapter.b.size());
+      for (int64_t o = 0; o < matrix.n_out; ++o) {
+        for (int64_t r = 0; r < adapter.rank; ++r) {
+          b[static_cast<size_t>(o * adapter.rank + r)] =
+              adapter.scale *
+              adapter.b[static_cast<size_t>(source_row(matrix, o) * adapter.rank + r)];
+        }
+      }
       to.adapters.push_back({floats(adapter.a, matrix.n_in, adapter.rank),
                              floats(std::move(b), adapter.rank, matrix.n_out)});
     }

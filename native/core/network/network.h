@@ -115,6 +115,9 @@ std::string cannot_build(const Gguf& file, const Facts& facts);
 // model_unsupported where its type cannot be turned into floats.
 std::shared_ptr<const Network> build_network(const Gguf& file, const Facts& facts);
 
+// Where the output stands in the file that is handed out as output i; of an adapter's b too.
+int64_t source_row(const WeightMatrix& matrix, int64_t i);
+
 // Rows [first, first + n) as they stand in the file. (n, row_bytes)
 void read_rows(const TensorFile& file, const WeightMatrix& matrix, int64_t first, int64_t n,
                void* out);

@@ -5,16 +5,12 @@
 #include "ggml.h"
 
 namespace qwen3_embed {
-namespace {
 
-// Where the row stands that is handed out as row i.
 int64_t source_row(const WeightMatrix& matrix, int64_t i) {
   if (matrix.paired_head == 0) return i;
   const int64_t dim = matrix.paired_head, half = dim / 2, within = i % dim;
   return i - within + (within < half ? 2 * within : 2 * (within - half) + 1);
 }
-
-}  // namespace
 
 void read_rows(const TensorFile& file, const WeightMatrix& matrix, int64_t first, int64_t n,
                void* out) {
