@@ -76,13 +76,13 @@ describe('Qwen3Error', () => {
   it('is made of a native failure of any realm', () => {
     const context = createContext({})
     const foreign = runInContext(
-      `Object.assign(new Error('Expected a.b but x is c. Do d.'), { code: 'ERR_COMPUTE', facts: {} })`,
+      `Object.assign(new Error('Expected a.b but x is c.'), { code: 'ERR_COMPUTE', facts: {}, remedy: 'Do d.' })`,
       context,
     )
     expect(foreign instanceof Error).toBe(false)
     expect(wrap(foreign)).toMatchObject({ problem: 'Expected a.b but x is c', remedy: 'Do d.' })
     const whole = { message: 'A. B.', code: 'ERR_COMPUTE', facts: {}, remedy: 'Own.' }
-    expect(wrap(whole)).toMatchObject({ problem: 'A. B.', remedy: 'Own.' })
+    expect(wrap(whole)).toMatchObject({ problem: 'A. B', remedy: 'Own.' })
   })
 })
 

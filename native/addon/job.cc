@@ -130,7 +130,8 @@ Napi::Value JobHandle::JS_run(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value JobHandle::JS_abort(const Napi::CallbackInfo& info) {
-  job_->abort();
+  // Null once the call is settled: whoever wanted to end it may come too late.
+  if (job_) job_->abort();
   if (lane_) lane_->wake();
   return info.Env().Undefined();
 }
