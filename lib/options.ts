@@ -15,9 +15,9 @@ export type Truncate = 'error' | 'end'
 export type Role = 'query' | 'document'
 
 export interface LoadOptions {
-  /** Who computes. @default 'auto': our own pass for Qwen3, llama.cpp's for every other architecture. */
+  /** Who computes. @default 'auto': our own pass where it knows the network (Qwen3, Qwen2, Llama, EuroBERT, BERT), else llama.cpp's. */
   engine?: 'auto' | 'packed' | 'generic' | undefined
-  /** Threads of a pass. @default the machine's physical cores */
+  /** Threads of a pass. @default the physical cores this process may use, within its quota */
   threads?: number | undefined
   /**
    * A GPU backend, from the package `@node-llama-cpp/<platform>-<gpu>` that you install beside this one (on macOS

@@ -25,7 +25,7 @@ struct LoadOptions {
   Kind kind = Kind::embed;
   std::string engine = "auto";   // "auto", "packed", "generic"
   std::string kernels = "auto";  // "auto", "ggml", or the name of one of ours
-  int n_threads = 0;             // 0: physical cores
+  int n_threads = 0;             // 0: machine/cpus.h's default
   int max_tokens = 0;            // 0: what the file was trained for
   int budget = 0;                // tokens a pass holds; 0: the engine's choice
   size_t prefix_bytes = 0;       // kept keys and values of prefixes that come again

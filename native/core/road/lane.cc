@@ -102,6 +102,7 @@ void Lane::work() {
       for (const std::shared_ptr<Job>& job : jobs_) job->abort();
     }
     const bool stepped = engine_->step(jobs_, [this] { return stop_.load(); });
+    // Never so; but a call that nobody steps must not wait for ever, nor the thread spin.
     if (!stepped) {
       for (const std::shared_ptr<Job>& job : jobs_) {
         if (!job->settled()) job->failure = Failure{Code::compute, "A defect.", {}};
