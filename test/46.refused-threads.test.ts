@@ -10,20 +10,25 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'qwen3-embed-threads-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-// As a limit on the threads of a process: from refuse(n) on, n more may be alive at a time.
+// As a limit on the threads of a process: from refuse(n) on, n more may be alive at a time. A thread of before that
+// ends later gives no room: a load that has been rejected may still be ending its own.
 const source = `
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <atomic>
 static std::atomic<long> room{1 << 20};
-extern "C" __attribute__((visibility("default"))) void refuse_threads(long n) { room = n < 0 ? 1 << 20 : n; }
-struct Thread { void* (*run)(void*); void* given; };
+static std::atomic<long> limits{0};
+extern "C" __attribute__((visibility("default"))) void refuse_threads(long n) {
+  ++limits;
+  room = n < 0 ? 1 << 20 : n;
+}
+struct Thread { void* (*run)(void*); void* given; long limit; };
 static void* run_one(void* given) {
   const Thread thread = *static_cast<Thread*>(given);
   delete static_cast<Thread*>(given);
   void* result = thread.run(thread.given);
-  ++room;
+  if (thread.limit == limits) ++room;
   return result;
 }
 extern "C" __attribute__((visibility("default"))) int pthread_create(
@@ -34,7 +39,7 @@ extern "C" __attribute__((visibility("default"))) int pthread_create(
     ++room;
     return EAGAIN;
   }
-  return create(thread, attributes, run_one, new Thread{run, given});
+  return create(thread, attributes, run_one, new Thread{run, given, limits});
 }
 `
 // What JavaScript calls it by: an addon of one function, with no header but Node's.
