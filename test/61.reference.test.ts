@@ -9,8 +9,8 @@ import {
 } from './fixtures/reference.ts'
 
 // The reference is a float64 pass in plain TypeScript over the weights as stored. What is left is the rounding of
-// the engine: float32 sums, and with quantised weights 8-bit activations.
-// Each is at most ten times what was measured: 1 − cosine, packed and generic.
+// the engine: float32 sums, with quantised weights 8-bit activations, and BF16 activations where a processor multiplies
+// pairs of these. Each is at most ten times what was measured: 1 − cosine, packed and generic.
 const tolerances = {
   embed: { packed: 1e-12, generic: 5e-13 },
   'embed-f16': { packed: 1e-12, generic: 1e-6 },
@@ -19,6 +19,7 @@ const tolerances = {
   'embed-q4_0': { packed: 1e-3, generic: 1e-3 },
   'embed-q4_k_m': { packed: 1e-3, generic: 1e-3 },
 } as const
+const withBf16Rows = 1e-4 // measured: 1e-5
 
 const texts = [
   '',
@@ -30,10 +31,11 @@ const texts = [
 
 describe.each(['packed', 'generic'] as const)('the %s engine against float64', (engine) => {
   it.each(Object.entries(tolerances))('%s', async (name, by) => {
-    const least = 1 - by[engine]
     const path = fixture(name as keyof typeof tolerances)
     const reference = readReference(path)
     await using embedder = await Embedder.load(path, { engine })
+    const roundsRows = name === 'embed-bf16' && /amx|bf16/.test(embedder.info.kernels ?? '')
+    const least = 1 - (roundsRows ? Math.max(withBf16Rows, by[engine]) : by[engine])
     for (const instruction of ['', 'Given a question, find its answer']) {
       const vectors = await embedder.embed(texts, { instruction })
       const short = await embedder.embed(texts, { instruction, dimensions: 32 })

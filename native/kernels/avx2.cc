@@ -1,4 +1,9 @@
 #include "vec_avx2.h"
+namespace qwen3_embed::kernels {
+namespace {
+constexpr int kBf16Rows = kRowGroup;
+}
+}  // namespace qwen3_embed::kernels
 // After the vector type they are written over.
 #include "attention_floats.inc.h"
 #include "rows.inc.h"

@@ -1,4 +1,9 @@
 #include "vec_avx512.h"
+namespace qwen3_embed::kernels {
+namespace {
+constexpr int kBf16Rows = kRowGroup;
+}
+}  // namespace qwen3_embed::kernels
 // After the vector type they are written over.
 #include "attention_avx512.inc.h"
 #include "attention_floats.inc.h"

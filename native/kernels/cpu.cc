@@ -2,6 +2,11 @@
 
 #include <cstdint>
 
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #ifdef _MSC_VER
 #include <intrin.h>
 #else
@@ -42,11 +47,22 @@ uint64_t saved_state() {
 #endif
 }
 
+// Linux saves tiles only for a process that has asked for them (a signal stack may have to be
+// larger then: it refuses where one is too small). Other systems are not known to us.
+bool may_use_tiles() {
+#ifdef __linux__
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
 bool bit(uint32_t word, int index) { return (word >> index & 1u) != 0; }
 
 Cpu detect() {
-  constexpr uint64_t kYmm = 0x6,
-                     kZmm = 0xe6;  // SSE and AVX halves; and masks, zmm halves, zmm16..31
+  // SSE and AVX halves; and masks, zmm halves, zmm16..31; the tiles' shapes and their data.
+  constexpr uint64_t kYmm = 0x6, kZmm = 0xe6, kTiles = 0x60000;
   Cpu cpu{};
   const Registers one = cpuid(1, 0), seven = cpuid(7, 0), seven_one = cpuid(7, 1);
   if (!bit(one.ecx, 27)) return cpu;  // OSXSAVE
@@ -58,6 +74,8 @@ Cpu detect() {
                     bit(seven.ebx, 17) && bit(seven.ebx, 30) && bit(seven.ebx, 31) &&
                     bit(seven.ecx, 11);
   cpu.avx512_bf16 = cpu.avx512_vnni && bit(seven_one.eax, 5);
+  cpu.amx_bf16 = cpu.avx512_bf16 && (saved & kTiles) == kTiles && bit(seven.ecx, 1) &&
+                 bit(seven.edx, 22) && bit(seven.edx, 24) && may_use_tiles();
   return cpu;
 }
 

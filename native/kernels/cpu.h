@@ -8,6 +8,7 @@ struct Cpu {
   bool avx_vnni;     // and avx2
   bool avx512_vnni;  // with F, BW, DQ, VL; and avx2
   bool avx512_bf16;  // and avx512_vnni
+  bool amx_bf16;     // with VBMI, and tiles that this process may use; and avx512_bf16
 };
 
 const Cpu& cpu();

@@ -12,8 +12,11 @@
 namespace qwen3_embed::kernels {
 
 const Kernels* available(int index) {
-  const Kernels* sets[6] = {};
+  const Kernels* sets[7] = {};
   int n = 0;
+#ifdef QWEN3_KERNELS_AMX
+  if (cpu().amx_bf16) sets[n++] = &kAmx;
+#endif
 #ifdef QWEN3_KERNELS_X86
   if (cpu().avx512_bf16) sets[n++] = &kAvx512Bf16;
   if (cpu().avx512_vnni) sets[n++] = &kAvx512Vnni;

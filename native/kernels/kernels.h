@@ -112,7 +112,7 @@ int64_t attention_queries(int64_t group);
 // ---- a kernel set ----
 
 struct Kernels {
-  const char* name;  // "avx512-bf16", "avx512-vnni", "avx2-vnni", "avx2", "portable"
+  const char* name;  // "amx", "avx512-bf16", "avx512-vnni", "avx2-vnni", "avx2", "portable"
 
   // ---- the set's own layout of weights and rows ----
 

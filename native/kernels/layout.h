@@ -134,9 +134,11 @@ struct RowBlockQ8 {
 };
 static_assert(sizeof(RowBlockQ8) == 320, "five cache lines");
 
-struct RowBlockBf16 {
-  uint16_t values[kRowGroup][kBlock];
+template <int kRows>
+struct RowsOfBf16 {
+  uint16_t values[kRows][kBlock];
 };
+using RowBlockBf16 = RowsOfBf16<kRowGroup>;
 struct RowBlockF32 {
   float values[kRowGroup][kBlock];
 };

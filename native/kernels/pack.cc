@@ -1,5 +1,5 @@
-// From rows as they stand in the file to panels, and how large rows of activations are: the layout
-// that every set here uses so far. Plain C++, and some GB a second: once for each load.
+// From rows as they stand in the file to panels, and how large rows of activations are. Plain C++,
+// and some GB a second: once for each load.
 #include <cstring>
 
 #include "layout.h"
@@ -7,6 +7,16 @@
 
 namespace qwen3_embed::kernels {
 namespace {
+
+// Where value `i` of four of output `o` stands in a vector of 64 codes: beside the others of its
+// output, as an instruction that sums four products wants it, …
+struct Quads {
+  static constexpr int at(int o, int i) { return o * 4 + i; }
+};
+// … or in two halves of [16 outputs][2 values], which widen to two rows of a tile of BF16 pairs.
+struct Pairs {
+  static constexpr int at(int o, int i) { return i / 2 * 32 + o * 2 + i % 2; }
+};
 
 struct TypeSize {
   int64_t values;       // per source block
@@ -46,35 +56,37 @@ void unpack_scales(const uint8_t (&packed)[12], uint8_t (&scales)[8], uint8_t (&
 }
 
 // 32 nibble codes of output `o`, given one per byte.
+template <class Order>
 void place_nibbles(const uint8_t (&codes)[32], int o, uint8_t (&vectors)[4][64]) {
   for (int v = 0; v < 4; v++)
     for (int i = 0; i < 4; i++)
-      vectors[v][o * 4 + i] = static_cast<uint8_t>(codes[v * 4 + i] | codes[v * 4 + 16 + i] << 4);
+      vectors[v][Order::at(o, i)] =
+          static_cast<uint8_t>(codes[v * 4 + i] | codes[v * 4 + 16 + i] << 4);
 }
 
+template <class Order>
 void place(PackedQ8_0& unit, int o, const uint8_t* row, int64_t block, int64_t n_blocks) {
   for (int b = 0; b < 2 && block + b < n_blocks; b++) {
     const auto source = load<SourceQ8_0>(row, block + b);
     unit.d[b][o] = source.d;
-    for (int g = 0; g < 8; g++) {
-      uint32_t four;
-      std::memcpy(&four, source.codes + g * 4, 4);
-      four ^= 0x80808080u;
-      std::memcpy(unit.codes[b][g] + o * 4, &four, 4);
-    }
+    for (int g = 0; g < 8; g++)
+      for (int i = 0; i < 4; i++)
+        unit.codes[b][g][Order::at(o, i)] = static_cast<uint8_t>(source.codes[g * 4 + i] ^ 0x80);
   }
 }
 
+template <class Order>
 void place(PackedQ4_0& unit, int o, const uint8_t* row, int64_t block, int64_t n_blocks) {
   for (int b = 0; b < 2 && block + b < n_blocks; b++) {
     const auto source = load<SourceQ4_0>(row, block + b);
     unit.d[b][o] = source.d;
     // The file pairs value i with i + 16 in a byte: the same pairing, so bytes move whole.
-    for (int v = 0; v < 4; v++) std::memcpy(unit.codes[b][v] + o * 4, source.codes + v * 4, 4);
+    for (int v = 0; v < 4; v++)
+      for (int i = 0; i < 4; i++) unit.codes[b][v][Order::at(o, i)] = source.codes[v * 4 + i];
   }
 }
 
-template <class Unit, class Source>
+template <class Order, class Unit, class Source>
 void place_with_mins(Unit& unit, int o, const Source& source) {
   unit.d[o] = source.d;
   unit.dmin[o] = source.dmin;
@@ -85,25 +97,28 @@ void place_with_mins(Unit& unit, int o, const Source& source) {
     unit.mins[b][o] = mins[b];
     uint8_t codes[32];
     for (int i = 0; i < 32; i++) codes[i] = (source.codes[b / 2 * 32 + i] >> (b % 2 * 4)) & 15;
-    place_nibbles(codes, o, unit.codes[b]);
+    place_nibbles<Order>(codes, o, unit.codes[b]);
   }
 }
 
+template <class Order>
 void place(PackedQ4_K& unit, int o, const uint8_t* row, int64_t block, int64_t) {
-  place_with_mins(unit, o, load<SourceQ4_K>(row, block / 8));
+  place_with_mins<Order>(unit, o, load<SourceQ4_K>(row, block / 8));
 }
 
+template <class Order>
 void place(PackedQ5_K& unit, int o, const uint8_t* row, int64_t block, int64_t) {
   const auto source = load<SourceQ5_K>(row, block / 8);
-  place_with_mins(unit, o, source);
+  place_with_mins<Order>(unit, o, source);
   for (int b = 0; b < 8; b++)
     for (int i = 0; i < 4; i++) {
       unsigned bits = 0;
       for (int g = 0; g < 8; g++) bits |= (source.high[g * 4 + i] >> b & 1u) << g;
-      unit.high[b][o * 4 + i] = static_cast<uint8_t>(bits);
+      unit.high[b][Order::at(o, i)] = static_cast<uint8_t>(bits);
     }
 }
 
+template <class Order>
 void place(PackedQ6_K& unit, int o, const uint8_t* row, int64_t block, int64_t) {
   const auto source = load<SourceQ6_K>(row, block / 8);
   unit.d[o] = source.d;
@@ -118,35 +133,38 @@ void place(PackedQ6_K& unit, int o, const uint8_t* row, int64_t block, int64_t) 
     const uint8_t* high = source.high + b / 4 * 32;
     uint8_t codes[32];
     for (int i = 0; i < 32; i++) codes[i] = (low[i] >> (quarter / 2 * 4)) & 15;
-    place_nibbles(codes, o, unit.codes[b]);
+    place_nibbles<Order>(codes, o, unit.codes[b]);
     for (int h = 0; h < 2; h++)
       for (int i = 0; i < 4; i++) {
         unsigned bits = 0;
         for (int g = 0; g < 4; g++)
           bits |= (high[h * 16 + g * 4 + i] >> (quarter * 2) & 3u) << (g * 2);
-        unit.high[b][h][o * 4 + i] = static_cast<uint8_t>(bits);
+        unit.high[b][h][Order::at(o, i)] = static_cast<uint8_t>(bits);
       }
   }
 }
 
+template <class Order>
 void place(PackedF32& unit, int o, const uint8_t* row, int64_t block, int64_t) {
   float values[32];
   std::memcpy(values, row + block * 128, sizeof values);
   for (int i = 0; i < 32; i++) unit.values[i][o] = values[i];
 }
 
+template <class Order>
 void place(PackedF16& unit, int o, const uint8_t* row, int64_t block, int64_t) {
   uint16_t values[32];
   std::memcpy(values, row + block * 64, sizeof values);
   for (int i = 0; i < 32; i++) unit.values[i][o] = values[i];
 }
 
+template <class Order>
 void place(PackedBf16& unit, int o, const uint8_t* row, int64_t block, int64_t) {
   for (int i = 0; i < 16; i++) std::memcpy(unit.values[i][o], row + block * 64 + i * 4, 4);
 }
 
-template <class Unit>
-void pack_panels(const uint8_t* source, size_t row_bytes, int64_t n, int64_t k, int64_t begin,
+template <class Order, class Unit>
+void pack_units(const uint8_t* source, size_t row_bytes, int64_t n, int64_t k, int64_t begin,
                  int64_t end, void* packed) {
   const int64_t n_blocks = k / kBlock, n_units = ceil_div(n_blocks, Unit::kBlocks);
   for (int64_t panel = begin; panel < end; panel++) {
@@ -158,9 +176,23 @@ void pack_panels(const uint8_t* source, size_t row_bytes, int64_t n, int64_t k, 
       if (rows < kPanel || (u + 1) * Unit::kBlocks > n_blocks)
         std::memset(&units[u], 0, sizeof(Unit));
       for (int o = 0; o < rows; o++)
-        place(units[u], o, source + static_cast<size_t>((panel - begin) * kPanel + o) * row_bytes,
+        place<Order>(units[u], o, source + static_cast<size_t>((panel - begin) * kPanel + o) * row_bytes,
               u * Unit::kBlocks, n_blocks);
     }
+  }
+}
+
+template <class Order>
+void pack_in(WeightType type, const void* source, int64_t n, int64_t k, int64_t panel_begin,
+             int64_t panel_end, void* packed) {
+  const auto* bytes = static_cast<const uint8_t*>(source);
+  const size_t row = source_row_bytes(type, k);
+  switch (type) {
+#define X(name, Unit, Source, values, RowBlock) \
+  case WeightType::name:                        \
+    return pack_units<Order, Unit>(bytes, row, n, k, panel_begin, panel_end, packed);
+    QWEN3_WEIGHT_TYPES(X)
+#undef X
   }
 }
 
@@ -183,15 +215,12 @@ size_t panels_bytes(WeightType type, int64_t n, int64_t k) {
 
 void pack_panels(WeightType type, const void* source, int64_t n, int64_t k, int64_t panel_begin,
                  int64_t panel_end, void* packed) {
-  const auto* bytes = static_cast<const uint8_t*>(source);
-  const size_t row = source_row_bytes(type, k);
-  switch (type) {
-#define X(name, Unit, Source, values, RowBlock) \
-  case WeightType::name:                        \
-    return pack_panels<Unit>(bytes, row, n, k, panel_begin, panel_end, packed);
-    QWEN3_WEIGHT_TYPES(X)
-#undef X
-  }
+  pack_in<Quads>(type, source, n, k, panel_begin, panel_end, packed);
+}
+
+void pack_panels_of_pairs(WeightType type, const void* source, int64_t n, int64_t k,
+                          int64_t panel_begin, int64_t panel_end, void* packed) {
+  pack_in<Pairs>(type, source, n, k, panel_begin, panel_end, packed);
 }
 
 size_t grouped_rows_bytes(RowFormat format, int64_t m, int64_t k) {

@@ -1,6 +1,11 @@
 #include <type_traits>
 
 #include "vec_portable.h"
+namespace qwen3_embed::kernels {
+namespace {
+constexpr int kBf16Rows = kRowGroup;
+}
+}  // namespace qwen3_embed::kernels
 // After the vector type they are written over.
 #include "attention_floats.inc.h"
 #include "matmul.inc.h"

@@ -1,5 +1,6 @@
 // The row functions, over a vector type. Each instruction set's source includes this after its own
-// Vec; internal linkage keeps the copies apart.
+// Vec and kBf16Rows, how many rows of BF16 stand interleaved; internal linkage keeps the copies
+// apart.
 #pragma once
 
 #include <math.h>
@@ -56,7 +57,9 @@ void store_block(const float* x, const Rows& rows, int64_t row, int64_t block) {
       memcpy(static_cast<RowBlockF32*>(rows.data)[index].values[r], x, sizeof(float) * kBlock);
       return;
     case RowFormat::kBf16: {
-      uint16_t* to = static_cast<RowBlockBf16*>(rows.data)[index].values[r];
+      const int64_t group = row / kBf16Rows * (rows.k / kBlock) + block;
+      auto* blocks = static_cast<RowsOfBf16<kBf16Rows>*>(rows.data);
+      uint16_t* to = blocks[group].values[row % kBf16Rows];
       uint32_t bits[kBlock];
       memcpy(bits, x, sizeof bits);
       for (int i = 0; i < kBlock; i++) to[i] = bf16_of(bits[i]);

@@ -7,11 +7,14 @@ namespace qwen3_embed::kernels {
 
 extern const Kernels kPortable;
 
-// Panels of 16 outputs, rows in groups of 6 (layout.h): the layout of all sets here.
+// Panels of 16 outputs, rows in groups of 6 (layout.h).
 bool panels_packable(uint32_t gguf_type, int64_t k);
 size_t panels_bytes(WeightType type, int64_t n, int64_t k);
 void pack_panels(WeightType type, const void* source, int64_t n, int64_t k, int64_t panel_begin,
                  int64_t panel_end, void* packed);
+// The same bytes in the order that tiles of BF16 pairs are widened from (pack.cc).
+void pack_panels_of_pairs(WeightType type, const void* source, int64_t n, int64_t k,
+                          int64_t panel_begin, int64_t panel_end, void* packed);
 size_t grouped_rows_bytes(RowFormat format, int64_t m, int64_t k);
 
 #ifdef QWEN3_KERNELS_X86
@@ -25,6 +28,10 @@ Matmul avx2_matmul;
 Matmul avx512_matmul;
 Matmul avx512_bf16_matmul;
 void avx512_bf16_attention(const Attention& attention);  // that may round
+#endif
+#ifdef QWEN3_KERNELS_AMX
+extern const Kernels kAmx;
+Matmul amx_matmul;
 #endif
 #ifdef QWEN3_KERNELS_AVXVNNI
 extern const Kernels kAvx2Vnni;

@@ -157,6 +157,14 @@ Weight weight_at(WeightType type, const uint8_t* row, int64_t k) {
   return {0, 0};
 }
 
+// As a set multiplies it: sets that take BF16 rows for quantised weights widen these to BF16.
+Weight multiplied(const Kernels& set, WeightType type, const uint8_t* row, int64_t k) {
+  const Weight w = weight_at(type, row, k);
+  const bool quantised = find("portable")->row_format(type) == RowFormat::kQ8;
+  if (!quantised || set.row_format(type) != RowFormat::kBf16) return w;
+  return {bf16_value(nearest_bf16(static_cast<float>(w.product - w.min))), 0};
+}
+
 enum class Style { kRandom, kLowest, kHighest, kZero, kSubnormal, kHuge };
 const Style kStyles[] = {Style::kRandom, Style::kLowest,    Style::kHighest,
                          Style::kZero,   Style::kSubnormal, Style::kHuge};
@@ -290,7 +298,7 @@ void test_matmul(const Kernels& set, const TypeFacts& facts, int64_t m, int64_t 
       const uint8_t* row = source.data() + static_cast<size_t>(j) * source_row_bytes(facts.type, k);
       double sum = 0, magnitude = 0;
       for (int64_t l = 0; l < k; l++) {
-        const Weight w = weight_at(facts.type, row, l);
+        const Weight w = multiplied(set, facts.type, row, l);
         sum += (w.product - w.min) * a[static_cast<size_t>(l)];
         magnitude +=
             (std::fabs(w.product) + std::fabs(w.min)) * std::fabs(a[static_cast<size_t>(l)]);
@@ -370,8 +378,9 @@ void test_products(const Kernels& set) {
     for (int64_t m = 1; m <= 13; m++)
       test_matmul(set, facts, m, integer(1, 70), 256, Style::kRandom);
   }
-  // More rows than one chunk takes.
+  // More rows than one chunk takes; and whole chunks of k.
   test_matmul(set, kTypes[0], 131, 40, 4096, Style::kRandom);
+  test_matmul(set, kTypes[0], 70, 70, 1024, Style::kRandom);
 }
 
 // ---- rows ----
@@ -624,12 +633,15 @@ double length_of(const float* x, int64_t n) {
   return std::sqrt(squares);
 }
 
-bool has_codes(const Kernels& set) { return std::strncmp(set.name, "avx512", 6) == 0; }
+bool has_codes(const Kernels& set) {
+  return std::strncmp(set.name, "avx512", 6) == 0 || std::strcmp(set.name, "amx") == 0;
+}
+bool has_bf16(const Kernels& set) { return set.row_format(WeightType::kBf16) == RowFormat::kBf16; }
 
 void test_attention(const Kernels& set, bool may_round) {
   const char* form = may_round ? "rounded attention" : "attention";
   const bool codes = may_round && has_codes(set);
-  const bool bf16 = may_round && std::strcmp(set.name, "avx512-bf16") == 0;
+  const bool bf16 = may_round && has_bf16(set);
   const int64_t shapes[][3] = {{1, 2, 128},  {12, 2, 128},  {63, 1, 64},  {64, 4, 128},
                                {65, 2, 128}, {150, 2, 128}, {200, 5, 32}, {333, 4, 256},
                                {130, 8, 8},  {16, 1, 128},  {70, 3, 40}};

@@ -1,0 +1,396 @@
+// Products with AMX tiles of BF16 pairs: 32 rows by 32 outputs in four tiles of sums. Quantised
+// weights are widened to BF16 a pair of panels at a time, once for all rows that stay in the
+// second-level cache. One order of summation: k in steps of 32, whatever the rows around.
+#include <immintrin.h>
+
+#include <type_traits>
+
+#include "avx512_decode.inc.h"
+#include "sets.h"
+
+namespace qwen3_embed::kernels {
+namespace {
+
+constexpr int kTileRows = 16;
+constexpr int64_t kTileBytes = 1024;
+constexpr int64_t kChunk = 32;      // blocks of k whose weights are widened at once
+constexpr int64_t kMostRows = 512;  // whose sums wait for the next chunk
+
+using RowTile = RowsOfBf16<kTileRows>;
+// 32 values of k of 16 outputs, as pairs.
+struct alignas(64) WeightTile {
+  uint16_t values[16][16][2];
+};
+static_assert(sizeof(RowTile) == kTileBytes && sizeof(WeightTile) == kTileBytes, "a tile");
+
+// ---- from codes to BF16 ----
+
+// Bytes 16 q … 16 q + 15 of 64, each widened to 32 bits.
+__m512i widen(__m512i codes, int q) {
+  const __m512i spread =
+      _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  return _mm512_maskz_permutexvar_epi8(0x1111111111111111u,
+                                       _mm512_add_epi32(spread, _mm512_set1_epi32(q * 16)), codes);
+}
+
+// A block: value = code · scale - minimum, rounded once to a float (exactly, for a type without
+// minima) and once to BF16.
+template <class Unit>
+void widen_block(const Unit& unit, int b, WeightTile& to) {
+  using Type = Decode<Unit>;
+  const __m512i first = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+  const __m512i second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
+  for (int part = 0; part < Type::kParts; part++) {
+    const __m512 scale = Type::scale(unit, b, part);
+    __m512 min;
+    if constexpr (Type::kMins) {
+      min = Type::min(unit, b);
+    } else {
+      min = _mm512_mul_ps(scale, _mm512_set1_ps(128));
+    }
+    const __m512 scales[2] = {_mm512_permutexvar_ps(first, scale),
+                              _mm512_permutexvar_ps(second, scale)};
+    const __m512 mins[2] = {_mm512_permutexvar_ps(first, min), _mm512_permutexvar_ps(second, min)};
+    constexpr int kGroups = 8 / Type::kParts;
+#pragma GCC unroll 8
+    for (int i = 0; i < kGroups; i++) {
+      const int g = part * kGroups + i;
+      const __m512i codes = Type::codes(unit, b, g);
+      for (int pair = 0; pair < 2; pair++) {
+        __m512 values[2];
+        for (int half = 0; half < 2; half++)
+          values[half] = _mm512_fmsub_ps(_mm512_cvtepi32_ps(widen(codes, pair * 2 + half)),
+                                         scales[half], mins[half]);
+        _mm512_store_si512(to.values[g * 2 + pair],
+                           reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(values[1], values[0])));
+      }
+    }
+  }
+}
+
+// ---- 32 × 32 sums ----
+
+// As LDTILECFG reads it.
+struct alignas(64) TileShapes {
+  uint8_t palette = 1;
+  uint8_t start_row = 0;
+  uint8_t reserved[14] = {};
+  uint16_t bytes_per_row[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+static_assert(sizeof(TileShapes) == 64, "LDTILECFG");
+
+// Sums of 32 rows by 32 outputs.
+struct alignas(64) Sums {
+  float values[2 * kTileRows][2 * kPanel];
+};
+constexpr size_t kSumsStride = sizeof(float) * 2 * kPanel;
+
+// Where 32 × 32 sums go.
+struct Target {
+  float* out = nullptr;  // top left
+  int64_t stride = 0;
+  const float* add = nullptr;  // or null
+  int64_t add_stride = 0;
+  int64_t n_rows = 0;     // 0 … 32
+  int64_t n_outputs = 0;  // 1 … 32
+
+  // Outputs lie a row apart: stores would wait for their lines.
+  void fetch(int64_t row) const {
+    if (row >= n_rows) return;
+    prefetch_to_write(out + row * stride);
+    prefetch_to_write(out + row * stride + n_outputs - 1);
+  }
+
+  void finish(const Sums& sums, int64_t row) const {
+    if (row >= n_rows) return;
+    for (int64_t o = 0; o < n_outputs; o += kPanel) {
+      const int64_t n = n_outputs - o;
+      const auto mask = static_cast<__mmask16>(n >= kPanel ? 0xffff : (1 << n) - 1);
+      __m512 sum = _mm512_load_ps(sums.values[row] + o);
+      if (add) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, add + row * add_stride + o));
+      _mm512_mask_storeu_ps(out + row * stride + o, mask, sum);
+    }
+  }
+};
+
+// Weights of a pair of panels for a chunk of k: where they stand packed, and widened.
+template <class Unit>
+class Chunk {
+ public:
+  // Of n blocks from `begin` on.
+  Chunk(const Unit* panel, int64_t n_units, int64_t begin, int64_t n, int64_t n_panels,
+        WeightTile (*wide)[kChunk])
+      : panel_(panel), n_units_(n_units), begin_(begin), n_(n), n_panels_(n_panels), wide_(wide) {}
+
+  int64_t to_widen() const { return n_ * n_panels_ - done_; }
+  void widen_one() {
+    const bool second = done_ >= n_;
+    const int64_t i = second ? done_ - n_ : done_, block = begin_ + i;
+    const Unit* unit = panel_ + (second ? n_units_ : 0) + block / Unit::kBlocks;
+    if (block % Unit::kBlocks == 0) fetch(unit + kAhead);
+    widen_block(*unit, static_cast<int>(block % Unit::kBlocks), wide_[second][i]);
+    done_++;
+  }
+  void widen() {
+    while (to_widen() > 0) widen_one();
+  }
+
+  const WeightTile* tiles(int64_t which) const { return wide_[which]; }
+  int64_t n_blocks() const { return n_; }
+
+ private:
+  // The memory is read in its order, a few units ahead: the stream that the processor sees is too
+  // short for it, a page long.
+  static constexpr int64_t kAhead = 8 / Unit::kBlocks * 2;
+  static void fetch(const Unit* unit) {
+    for (size_t i = 0; i < sizeof(Unit); i += 64)
+      prefetch(reinterpret_cast<const char*>(unit) + i);
+  }
+
+  const Unit* panel_;
+  int64_t n_units_, begin_, n_, n_panels_;
+  WeightTile (*wide_)[kChunk];
+  int64_t done_ = 0;
+};
+
+// BF16 weights are packed as tiles.
+template <>
+class Chunk<PackedBf16> {
+ public:
+  Chunk(const PackedBf16* panel, int64_t n_units, int64_t begin, int64_t n, int64_t,
+        WeightTile (*)[kChunk])
+      : first_(panel + begin), n_units_(n_units), n_(n) {}
+  int64_t to_widen() const { return 0; }
+  void widen_one() {}
+  void widen() {}
+  const WeightTile* tiles(int64_t which) const {
+    static_assert(sizeof(PackedBf16) == kTileBytes, "a tile");
+    return reinterpret_cast<const WeightTile*>(first_ + which * n_units_);
+  }
+  int64_t n_blocks() const { return n_; }
+
+ private:
+  const PackedBf16* first_;
+  int64_t n_units_, n_;
+};
+
+// What the vector units do while the tiles multiply, a little with each block: the chunk that comes
+// next is widened, the sums before these are finished and the lines that these go to are fetched.
+template <class Unit>
+class Beside {
+ public:
+  // `n_blocks` and `n_tiles`: of the chunk that is multiplied.
+  Beside(Chunk<Unit>& next, int64_t n_blocks, int64_t n_tiles)
+      : next_(next), rows_at_once_(ceil_div(2 * kTileRows, n_blocks)) {
+    const int64_t n_steps = n_blocks * n_tiles, n = next.to_widen();
+    if (n == 0) return;
+    // A tile's load waits for every store before it that looks alike in the last 12 bits of its
+    // address. Step i loads the i-th KiB of everything: the stores of the i-th, modulo 4, are the
+    // farthest from the next such load.
+    every_ = n_steps / n / 4 * 4;
+    if (every_ == 0) at_once_ = ceil_div(n, n_steps);
+  }
+
+  void begin(const Target& target) { target_ = target; }
+  void end(const Sums& sums) { unfinished_ = target_, sums_ = &sums, target_ = {}; }
+
+  void step(int64_t i) {
+    for (int64_t row = i * rows_at_once_; row < (i + 1) * rows_at_once_; row++) {
+      target_.fetch(row);
+      unfinished_.finish(*sums_, row);
+    }
+    if (every_ == 0) {
+      for (int64_t j = 0; j < at_once_ && next_.to_widen() > 0; j++) next_.widen_one();
+    } else if (steps_++ == due_ && next_.to_widen() > 0) {
+      next_.widen_one();
+      widened_++;
+      due_ = widened_ * every_ + widened_ % 4;
+    }
+  }
+  void next_sums() { unfinished_ = {}; }
+  void finish() {
+    for (int64_t row = 0; row < unfinished_.n_rows; row++) unfinished_.finish(*sums_, row);
+    unfinished_ = {};
+  }
+
+ private:
+  Chunk<Unit>& next_;
+  int64_t rows_at_once_;
+  int64_t every_ = 0, at_once_ = 0, steps_ = 0, widened_ = 0, due_ = 0;
+  Target target_, unfinished_;
+  const Sums* sums_ = nullptr;
+};
+
+// Adds a chunk of k, for one or two tiles of rows and of outputs; tiles 0 to 3 are the sums.
+template <int kRows, int kOutputs, class Unit>
+void add_chunk(const RowTile* rows, int64_t to_second, const Chunk<Unit>& weights, bool first,
+               Sums& sums, Beside<Unit>& beside) {
+  __asm__ volatile("" ::: "memory");  // GCC's tile loads do not say that they read it
+  if (first) {
+    _tile_zero(0);
+    if (kOutputs > 1) _tile_zero(1);
+    if (kRows > 1) _tile_zero(2);
+    if (kRows > 1 && kOutputs > 1) _tile_zero(3);
+  } else {
+    _tile_loadd(0, sums.values[0], kSumsStride);
+    if (kOutputs > 1) _tile_loadd(1, sums.values[0] + 16, kSumsStride);
+    if (kRows > 1) _tile_loadd(2, sums.values[16], kSumsStride);
+    if (kRows > 1 && kOutputs > 1) _tile_loadd(3, sums.values[16] + 16, kSumsStride);
+  }
+  const RowTile* second = rows + to_second;
+  const WeightTile *left = weights.tiles(0), *right = weights.tiles(1);
+  const int64_t n = weights.n_blocks();
+  for (int64_t i = 0; i < n; i++) {
+    _tile_loadd(4, rows[i].values, 64);
+    _tile_loadd(6, left[i].values, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    if (kOutputs > 1) {
+      _tile_loadd(7, right[i].values, 64);
+      _tile_dpbf16ps(1, 4, 7);
+    }
+    if (kRows > 1) {
+      _tile_loadd(5, second[i].values, 64);
+      _tile_dpbf16ps(2, 5, 6);
+      if (kOutputs > 1) _tile_dpbf16ps(3, 5, 7);
+    }
+    beside.step(i);
+  }
+  beside.next_sums();
+  _tile_stored(0, sums.values[0], kSumsStride);
+  if (kOutputs > 1) _tile_stored(1, sums.values[0] + 16, kSumsStride);
+  if (kRows > 1) _tile_stored(2, sums.values[16], kSumsStride);
+  if (kRows > 1 && kOutputs > 1) _tile_stored(3, sums.values[16] + 16, kSumsStride);
+}
+
+// ---- a product ----
+
+// Rows that stay in the second-level cache, but not so few that widening the weights again for each
+// such run of rows would show.
+int64_t rows_at_once(int64_t k) {
+  constexpr int64_t kBytes = int64_t{5} << 18;
+  const int64_t fit = kBytes / (k * static_cast<int64_t>(sizeof(uint16_t)));
+  return min_of(kMostRows, fit < 128 ? 128 : fit / (2 * kTileRows) * (2 * kTileRows));
+}
+
+template <class Unit>
+class Product {
+ public:
+  Product(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
+          const float* add, int64_t add_stride)
+      : panels_(static_cast<const Unit*>(weights.packed)),
+        n_outputs_(weights.n),
+        n_blocks_(weights.k / kBlock),
+        n_units_(ceil_div(n_blocks_, Unit::kBlocks)),
+        rows_(static_cast<const RowTile*>(rows.data)),
+        m_(rows.m),
+        out_(out),
+        out_stride_(out_stride),
+        add_(add),
+        add_stride_(add_stride) {}
+
+  // Pairs of panels [begin, end), for all rows.
+  void run(int64_t begin, int64_t end) {
+    const TileShapes shapes;
+    _tile_loadconfig(&shapes);
+    const int64_t run = rows_at_once(n_blocks_ * kBlock), n_chunks = ceil_div(n_blocks_, kChunk);
+    for (int64_t top = 0; top < m_; top += run) {
+      const int64_t n_rows = min_of(run, m_ - top), n = (end - begin) * n_chunks;
+      Chunk<Unit> chunk = this->chunk(begin, 0, 0);
+      chunk.widen();
+      for (int64_t i = 0; i < n; i++) {
+        // After the last one comes an empty one.
+        Chunk<Unit> next = i + 1 < n ? this->chunk(begin + (i + 1) / n_chunks, (i + 1) % n_chunks,
+                                                   (i + 1) % 2)
+                                     : Chunk<Unit>(panels_, 0, 0, 0, 0, wide_[0]);
+        multiply(begin + i / n_chunks, i % n_chunks, n_chunks, top, n_rows, chunk, next);
+        next.widen();
+        chunk = next;
+      }
+    }
+    _tile_release();
+  }
+
+ private:
+  static constexpr int64_t kPair = 2 * kPanel;
+
+  int64_t outputs_of(int64_t pair) const { return min_of(kPair, n_outputs_ - pair * kPair); }
+
+  Chunk<Unit> chunk(int64_t pair, int64_t index, int64_t buffer) {
+    const int64_t begin = index * kChunk;
+    return {panels_ + pair * 2 * n_units_,           n_units_, begin, min_of(kChunk, n_blocks_ - begin),
+            outputs_of(pair) > kPanel ? 2 : 1, wide_[buffer]};
+  }
+
+  Target target(int64_t pair, int64_t row, int64_t n_rows) const {
+    return {out_ + row * out_stride_ + pair * kPair,
+            out_stride_,
+            add_ ? add_ + row * add_stride_ + pair * kPair : nullptr,
+            add_stride_,
+            min_of(2 * kTileRows, n_rows),
+            outputs_of(pair)};
+  }
+
+  void multiply(int64_t pair, int64_t index, int64_t n_chunks, int64_t top, int64_t n_rows,
+                const Chunk<Unit>& chunk, Chunk<Unit>& next) {
+    const bool first = index == 0, last = index + 1 == n_chunks;
+    const int64_t n_tiles = ceil_div(n_rows, 2 * kTileRows);
+    Beside<Unit> beside(next, chunk.n_blocks(), n_tiles);
+    for (int64_t i = 0; i < n_tiles; i++) {
+      const int64_t r = i * 2 * kTileRows;
+      const Target to = target(pair, top + r, n_rows - r);
+      const RowTile* tiles = rows_ + (top + r) / kTileRows * n_blocks_ + index * kChunk;
+      const auto add = to.n_rows > kTileRows
+                           ? to.n_outputs > kPanel ? add_chunk<2, 2, Unit> : add_chunk<2, 1, Unit>
+                       : to.n_outputs > kPanel ? add_chunk<1, 2, Unit>
+                                               : add_chunk<1, 1, Unit>;
+      if (last) beside.begin(to);
+      add(tiles, n_blocks_, chunk, first, sums_[i], beside);
+      if (last) beside.end(sums_[i]);
+    }
+    beside.finish();
+  }
+
+  const Unit* panels_;
+  int64_t n_outputs_, n_blocks_, n_units_;
+  const RowTile* rows_;
+  int64_t m_;
+  float* out_;
+  int64_t out_stride_;
+  const float* add_;
+  int64_t add_stride_;
+  alignas(4096) WeightTile wide_[2][2][kChunk];
+  alignas(64) Sums sums_[kMostRows / (2 * kTileRows)];
+};
+
+// Parts are runs of pairs of panels.
+template <class Unit>
+void multiply(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
+              const float* add, int64_t add_stride, int ith, int nth) {
+  const int64_t n_pairs = ceil_div(weights.n, 2 * kPanel);
+  const int64_t begin = n_pairs * ith / nth, end = n_pairs * (ith + 1) / nth;
+  if (begin == end || rows.m == 0) return;
+  Product<Unit>(weights, rows, out, out_stride, add, add_stride).run(begin, end);
+}
+
+template <class Unit, class RowBlock>
+constexpr bool kTakesBf16 = std::is_same_v<Unit, PackedBf16> || std::is_same_v<RowBlock, RowBlockQ8>;
+
+}  // namespace
+
+void amx_matmul(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
+                const float* add, int64_t add_stride, int ith, int nth) {
+  if (rows.format != RowFormat::kBf16)
+    return avx512_matmul(weights, rows, out, out_stride, add, add_stride, ith, nth);
+  switch (weights.type) {
+#define X(name, Unit, Source, values, RowBlock)                                    \
+  case WeightType::name:                                                           \
+    if constexpr (kTakesBf16<Unit, RowBlock>)                                      \
+      multiply<Unit>(weights, rows, out, out_stride, add, add_stride, ith, nth);   \
+    return;
+    QWEN3_WEIGHT_TYPES(X)
+#undef X
+  }
+}
+
+}  // namespace qwen3_embed::kernels
