@@ -6,7 +6,6 @@ constexpr int kBf16Rows = 16;  // a tile's
 }
 }  // namespace qwen3_embed::kernels
 // After the vector type they are written over.
-#include "attention_avx512.inc.h"
 #include "attention_floats.inc.h"
 #include "rows.inc.h"
 #include "sets.h"
@@ -26,8 +25,8 @@ size_t rows_bytes(RowFormat format, int64_t m, int64_t k) {
   return static_cast<size_t>(ceil_div(m, kBf16Rows) * (k / kBlock)) * sizeof(RowsOfBf16<kBf16Rows>);
 }
 
-void attention_rounding(const Attention& a) {
-  a.may_round ? avx512_bf16_attention(a) : attention<FloatKeys, FloatValues>(a);
+void attention_tiles(const Attention& a) {
+  a.may_round ? amx_attention(a) : attention<FloatKeys, FloatValues>(a);
 }
 
 }  // namespace
@@ -35,6 +34,6 @@ void attention_rounding(const Attention& a) {
 const Kernels kAmx = {"amx",         kPanel,     panels_packable, panels_bytes, pack_panels_of_pairs,
                       row_format,    rows_bytes, amx_matmul,      store_row,    rms_norm,
                       rms_norm_row,  layer_norm, gelu_row,        swiglu_row,   norm_rope,
-                      attention_rounding};
+                      attention_tiles};
 
 }  // namespace qwen3_embed::kernels

@@ -5,14 +5,13 @@
 
 #include <type_traits>
 
+#include "amx_tiles.inc.h"
 #include "avx512_decode.inc.h"
 #include "sets.h"
 
 namespace qwen3_embed::kernels {
 namespace {
 
-constexpr int kTileRows = 16;
-constexpr int64_t kTileBytes = 1024;
 constexpr int64_t kChunk = 32;      // blocks of k whose weights are widened at once
 constexpr int64_t kMostRows = 512;  // whose sums wait for the next chunk
 
@@ -69,16 +68,6 @@ void widen_block(const Unit& unit, int b, WeightTile& to) {
 }
 
 // ---- 32 × 32 sums ----
-
-// As LDTILECFG reads it.
-struct alignas(64) TileShapes {
-  uint8_t palette = 1;
-  uint8_t start_row = 0;
-  uint8_t reserved[14] = {};
-  uint16_t bytes_per_row[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-static_assert(sizeof(TileShapes) == 64, "LDTILECFG");
 
 // Sums of 32 rows by 32 outputs.
 struct alignas(64) Sums {
@@ -226,7 +215,7 @@ class Beside {
 template <int kRows, int kOutputs, class Unit>
 void add_chunk(const RowTile* rows, int64_t to_second, const Chunk<Unit>& weights, bool first,
                Sums& sums, Beside<Unit>& beside) {
-  __asm__ volatile("" ::: "memory");  // GCC's tile loads do not say that they read it
+  settle_memory();
   if (first) {
     _tile_zero(0);
     if (kOutputs > 1) _tile_zero(1);
@@ -291,8 +280,7 @@ class Product {
 
   // Pairs of panels [begin, end), for all rows.
   void run(int64_t begin, int64_t end) {
-    const TileShapes shapes;
-    _tile_loadconfig(&shapes);
+    const UseTiles tiles;
     const int64_t run = rows_at_once(n_blocks_ * kBlock), n_chunks = ceil_div(n_blocks_, kChunk);
     for (int64_t top = 0; top < m_; top += run) {
       const int64_t n_rows = min_of(run, m_ - top), n = (end - begin) * n_chunks;
@@ -308,7 +296,6 @@ class Product {
         chunk = next;
       }
     }
-    _tile_release();
   }
 
  private:

@@ -76,6 +76,7 @@ void gather(const Attention& a, const Scratch& s, int64_t begin, int64_t count, 
     Values::put(a.runs[run].v + i * a.v_token_stride, a.head_dim, j, s.v);
   }
   Keys::put_zeros(a.head_dim, count, ceil_div(count, kStep) * kStep, s.k);
+  Values::close(a.head_dim, count, s.v);
 }
 
 // Queries of lanes [first, first + n) into lanes [0, kTile) of q, n at most kTile; the rest are
@@ -112,23 +113,25 @@ void store_outputs(const Attention& a, int64_t first, int64_t n, const float* o,
   }
 }
 
-// Scores to weights, in place; returns in `rescale` what earlier sums shrink by.
-template <int NV>
+// Scores to weights, in place; returns in `rescale` what earlier sums shrink by. A block that ends
+// before every lane's limit needs no mask.
+template <int NV, bool kMasked>
 void softmax(float* p, int64_t count, int64_t position, const int32_t* limits, float* highest,
              float* total, Vec::F (&rescale)[NV]) {
   for (int v = 0; v < NV;
        v++, p += Vec::kLanes, limits += Vec::kLanes, highest += Vec::kLanes, total += Vec::kLanes) {
+    const auto masked = [&](int64_t j, Vec::F value, float otherwise) {
+      if constexpr (!kMasked) return value;
+      const auto seen = Vec::reaches(limits, static_cast<int32_t>(position + j));
+      return Vec::select(seen, value, Vec::set(otherwise));
+    };
     const Vec::F old = Vec::load(highest);
     Vec::F top = old;
-    for (int64_t j = 0; j < count; j++) {
-      const auto seen = Vec::reaches(limits, static_cast<int32_t>(position + j));
-      top = Vec::max(Vec::select(seen, Vec::load(p + j * kTile), Vec::set(kLowest)), top);
-    }
+    for (int64_t j = 0; j < count; j++)
+      top = Vec::max(masked(j, Vec::load(p + j * kTile), kLowest), top);
     Vec::F sum = Vec::set(0);
     for (int64_t j = 0; j < count; j++) {
-      const auto seen = Vec::reaches(limits, static_cast<int32_t>(position + j));
-      const Vec::F weight =
-          Vec::select(seen, Vec::exp2(Vec::sub(Vec::load(p + j * kTile), top)), Vec::set(0));
+      const Vec::F weight = masked(j, Vec::exp2(Vec::sub(Vec::load(p + j * kTile), top)), 0);
       sum = Vec::add(sum, weight);
       Vec::store(p + j * kTile, weight);
     }
@@ -143,7 +146,9 @@ void attend(const Attention& a, const Scratch& s, int64_t lane, int64_t position
   float* o = s.o + lane * a.head_dim;
   Vec::F rescale[NV];
   Keys::template scores<NV>(s.k, s.q + lane * a.head_dim, a.head_dim, count, s.p);
-  softmax<NV>(s.p, count, position, s.limits + lane, s.highest + lane, s.total + lane, rescale);
+  const bool all_seen = s.limits[lane] >= position + count - 1;
+  (all_seen ? softmax<NV, false> : softmax<NV, true>)(s.p, count, position, s.limits + lane,
+                                                      s.highest + lane, s.total + lane, rescale);
   Values::template accumulate<NV>(s.v, s.p, a.head_dim, count, rescale, o);
 }
 

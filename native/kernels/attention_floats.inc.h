@@ -57,6 +57,9 @@ struct FloatValues {
       memcpy(values + d * kKeys + j * kStep, v + d, kStep * sizeof(float));
   }
 
+  // After the last of `count` values of a block.
+  static void close(int64_t, int64_t, float*) {}
+
   // o[d][lane] = o · rescale + Σ_j v[j][d] p[j][lane]. The weights p may be overwritten.
   template <int NV>
   static void accumulate(const float* v, float* p, int64_t head_dim, int64_t count,

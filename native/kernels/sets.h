@@ -32,6 +32,7 @@ void avx512_bf16_attention(const Attention& attention);  // that may round
 #ifdef QWEN3_KERNELS_AMX
 extern const Kernels kAmx;
 Matmul amx_matmul;
+void amx_attention(const Attention& attention);  // that may round
 #endif
 #ifdef QWEN3_KERNELS_AVXVNNI
 extern const Kernels kAvx2Vnni;

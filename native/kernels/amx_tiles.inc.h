@@ -1,0 +1,40 @@
+// The shapes of tiles, for every source that multiplies with them.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace qwen3_embed::kernels {
+namespace {
+
+constexpr int kTileRows = 16;
+constexpr int64_t kTileBytes = 1024;
+
+// As LDTILECFG reads it: eight tiles of 16 rows of 64 bytes.
+struct alignas(64) TileShapes {
+  uint8_t palette = 1;
+  uint8_t start_row = 0;
+  uint8_t reserved[14] = {};
+  uint16_t bytes_per_row[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+static_assert(sizeof(TileShapes) == 64, "LDTILECFG");
+
+// While one lives its thread may use tiles.
+class UseTiles {
+ public:
+  UseTiles() {
+    const TileShapes shapes;
+    _tile_loadconfig(&shapes);
+  }
+  ~UseTiles() { _tile_release(); }
+  UseTiles(const UseTiles&) = delete;
+  UseTiles& operator=(const UseTiles&) = delete;
+};
+
+// GCC's tile loads do not say that they read memory: what was written before is written here.
+inline void settle_memory() { __asm__ volatile("" ::: "memory"); }
+
+}  // namespace
+}  // namespace qwen3_embed::kernels
