@@ -31,9 +31,10 @@ void attention_tiles(const Attention& a) {
 
 }  // namespace
 
-const Kernels kAmx = {"amx",         kPanel,     panels_packable, panels_bytes, pack_panels_of_pairs,
-                      row_format,    rows_bytes, amx_matmul,      store_row,    rms_norm,
-                      rms_norm_row,  layer_norm, gelu_row,        swiglu_row,   norm_rope,
-                      attention_tiles};
+const Kernels kAmx = {
+    "amx",      kPanel,         panels_packable, panels_bytes,      pack_panels_of_pairs,
+    row_format, rows_bytes,     amx_matmul,      amx_matmul_swiglu, store_row,
+    rms_norm,   rms_norm_row,   layer_norm,      gelu_row,          swiglu_row,
+    norm_rope,  attention_tiles};
 
 }  // namespace qwen3_embed::kernels

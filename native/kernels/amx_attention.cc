@@ -1,5 +1,6 @@
-// Attention by AMX tiles of BF16 pairs. Queries and keys are each the sum of two BF16 numbers, which
-// leaves 2^-17 of a product; weights and values are BF16, as where the instruction is vdpbf16ps.
+// Attention by AMX tiles of BF16 pairs. Queries and keys are each the sum of two BF16 numbers,
+// which leaves 2^-17 of a product; weights and values are BF16, as where the instruction is
+// vdpbf16ps.
 #include "vec_avx512.h"
 // After the vector type they are written over.
 #include "amx_tiles.inc.h"
@@ -17,8 +18,7 @@ struct Halves {
 };
 Halves halves(__m512 x) {
   const auto high = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x));
-  const __m512 shown =
-      _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16));
+  const __m512 shown = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16));
   // What is not finite is so in the high half already.
   return {high, reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_sub_ps(x, shown)))};
 }
@@ -169,8 +169,8 @@ struct TileValues {
       for (int64_t d = 0; d < head_dim; d += 16, to += kFloats) {
         for (int64_t pair = 0; pair < 16; pair++) {
           const uint16_t* key = from + (first + pair * 2) * head_dim + d;
-          _mm512_store_si512(pairs[pair],
-                             _mm512_or_si512(wide(key), _mm512_slli_epi32(wide(key + head_dim), 16)));
+          _mm512_store_si512(
+              pairs[pair], _mm512_or_si512(wide(key), _mm512_slli_epi32(wide(key + head_dim), 16)));
         }
         transpose16(pairs[0], 16, to);
       }

@@ -1,13 +1,14 @@
 // Products with AMX tiles of BF16 pairs: 32 rows by 32 outputs in four tiles of sums. Quantised
 // weights are widened to BF16 a pair of panels at a time, once for all rows that stay in the
 // second-level cache. One order of summation: k in steps of 32, whatever the rows around.
-#include <immintrin.h>
-
 #include <type_traits>
 
+#include "vec_avx512.h"
+// After the vector type it is written over.
 #include "amx_tiles.inc.h"
 #include "avx512_decode.inc.h"
 #include "sets.h"
+#include "swiglu.inc.h"
 
 namespace qwen3_embed::kernels {
 namespace {
@@ -26,8 +27,7 @@ static_assert(sizeof(RowTile) == kTileBytes && sizeof(WeightTile) == kTileBytes,
 
 // Bytes 16 q … 16 q + 15 of 64, each widened to 32 bits.
 __m512i widen(__m512i codes, int q) {
-  const __m512i spread =
-      _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const __m512i spread = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   return _mm512_maskz_permutexvar_epi8(0x1111111111111111u,
                                        _mm512_add_epi32(spread, _mm512_set1_epi32(q * 16)), codes);
 }
@@ -75,8 +75,8 @@ struct alignas(64) Sums {
 };
 constexpr size_t kSumsStride = sizeof(float) * 2 * kPanel;
 
-// Where 32 × 32 sums go.
-struct Target {
+// Where 32 × 32 sums go: to floats, …
+struct Floats {
   float* out = nullptr;  // top left
   int64_t stride = 0;
   const float* add = nullptr;  // or null
@@ -103,20 +103,49 @@ struct Target {
   }
 };
 
-// Weights of a pair of panels for a chunk of k: where they stand packed, and widened.
+// … or, of 16 gates and the 16 values they let through, to rows of BF16.
+struct Gated {
+  RowTile* rows = nullptr;  // the tile of the first row, for the block of k that holds the outputs
+  int64_t to_next = 0;      // tile of rows
+  int64_t column = 0;       // of the first output in its block: 0 or 16
+  int64_t n_rows = 0;       // 0 … 32
+
+  uint16_t* at(int64_t row) const {
+    return rows[row / kTileRows * to_next].values[row % kTileRows] + column;
+  }
+  void fetch(int64_t row) const {
+    if (row < n_rows) prefetch_to_write(at(row));
+  }
+  void finish(const Sums& sums, int64_t row) const {
+    if (row >= n_rows) return;
+    const __m512 product =
+        swiglu(_mm512_load_ps(sums.values[row]), _mm512_load_ps(sums.values[row] + kPanel));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(at(row)),
+                        reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(product)));
+  }
+};
+
+// Two panels that are multiplied side by side, or one and null.
+template <class Unit>
+struct Panels {
+  const Unit* first = nullptr;
+  const Unit* second = nullptr;
+};
+
+// Weights of two panels for a chunk of k: where they stand packed, and widened.
 template <class Unit>
 class Chunk {
  public:
+  Chunk() = default;
   // Of n blocks from `begin` on.
-  Chunk(const Unit* panel, int64_t n_units, int64_t begin, int64_t n, int64_t n_panels,
-        WeightTile (*wide)[kChunk])
-      : panel_(panel), n_units_(n_units), begin_(begin), n_(n), n_panels_(n_panels), wide_(wide) {}
+  Chunk(const Panels<Unit>& panels, int64_t begin, int64_t n, WeightTile (*wide)[kChunk])
+      : panels_(panels), begin_(begin), n_(n), wide_(wide) {}
 
-  int64_t to_widen() const { return n_ * n_panels_ - done_; }
+  int64_t to_widen() const { return (panels_.second ? 2 : 1) * n_ - done_; }
   void widen_one() {
     const bool second = done_ >= n_;
     const int64_t i = second ? done_ - n_ : done_, block = begin_ + i;
-    const Unit* unit = panel_ + (second ? n_units_ : 0) + block / Unit::kBlocks;
+    const Unit* unit = (second ? panels_.second : panels_.first) + block / Unit::kBlocks;
     if (block % Unit::kBlocks == 0) fetch(unit + kAhead);
     widen_block(*unit, static_cast<int>(block % Unit::kBlocks), wide_[second][i]);
     done_++;
@@ -133,13 +162,12 @@ class Chunk {
   // short for it, a page long.
   static constexpr int64_t kAhead = 8 / Unit::kBlocks * 2;
   static void fetch(const Unit* unit) {
-    for (size_t i = 0; i < sizeof(Unit); i += 64)
-      prefetch(reinterpret_cast<const char*>(unit) + i);
+    for (size_t i = 0; i < sizeof(Unit); i += 64) prefetch(reinterpret_cast<const char*>(unit) + i);
   }
 
-  const Unit* panel_;
-  int64_t n_units_, begin_, n_, n_panels_;
-  WeightTile (*wide_)[kChunk];
+  Panels<Unit> panels_;
+  int64_t begin_ = 0, n_ = 0;
+  WeightTile (*wide_)[kChunk] = nullptr;
   int64_t done_ = 0;
 };
 
@@ -147,26 +175,27 @@ class Chunk {
 template <>
 class Chunk<PackedBf16> {
  public:
-  Chunk(const PackedBf16* panel, int64_t n_units, int64_t begin, int64_t n, int64_t,
-        WeightTile (*)[kChunk])
-      : first_(panel + begin), n_units_(n_units), n_(n) {}
+  Chunk() = default;
+  Chunk(const Panels<PackedBf16>& panels, int64_t begin, int64_t n, WeightTile (*)[kChunk])
+      : panels_(panels), begin_(begin), n_(n) {}
   int64_t to_widen() const { return 0; }
   void widen_one() {}
   void widen() {}
   const WeightTile* tiles(int64_t which) const {
     static_assert(sizeof(PackedBf16) == kTileBytes, "a tile");
-    return reinterpret_cast<const WeightTile*>(first_ + which * n_units_);
+    const PackedBf16* panel = which == 0 ? panels_.first : panels_.second;
+    return reinterpret_cast<const WeightTile*>(panel ? panel + begin_ : nullptr);
   }
   int64_t n_blocks() const { return n_; }
 
  private:
-  const PackedBf16* first_;
-  int64_t n_units_, n_;
+  Panels<PackedBf16> panels_;
+  int64_t begin_ = 0, n_ = 0;
 };
 
 // What the vector units do while the tiles multiply, a little with each block: the chunk that comes
 // next is widened, the sums before these are finished and the lines that these go to are fetched.
-template <class Unit>
+template <class Unit, class Target>
 class Beside {
  public:
   // `n_blocks` and `n_tiles`: of the chunk that is multiplied.
@@ -212,9 +241,9 @@ class Beside {
 };
 
 // Adds a chunk of k, for one or two tiles of rows and of outputs; tiles 0 to 3 are the sums.
-template <int kRows, int kOutputs, class Unit>
+template <int kRows, int kOutputs, class Unit, class Beside>
 void add_chunk(const RowTile* rows, int64_t to_second, const Chunk<Unit>& weights, bool first,
-               Sums& sums, Beside<Unit>& beside) {
+               Sums& sums, Beside& beside) {
   settle_memory();
   if (first) {
     _tile_zero(0);
@@ -262,36 +291,79 @@ int64_t rows_at_once(int64_t k) {
   return min_of(kMostRows, fit < 128 ? 128 : fit / (2 * kTileRows) * (2 * kTileRows));
 }
 
+// What one product multiplies and where it puts it, two panels at a time: the outputs of one matrix
+// in their order …
 template <class Unit>
+struct Outputs {
+  using Target = Floats;
+  static constexpr int64_t kPair = 2 * kPanel;
+
+  const Weights& weights;
+  float* out;
+  int64_t out_stride;
+  const float* add;
+  int64_t add_stride;
+
+  int64_t n_pairs() const { return ceil_div(weights.n, kPair); }
+  int64_t width(int64_t pair) const { return min_of(kPair, weights.n - pair * kPair); }
+  Panels<Unit> panels(int64_t pair, int64_t n_units) const {
+    const Unit* first = static_cast<const Unit*>(weights.packed) + pair * 2 * n_units;
+    return {first, width(pair) > kPanel ? first + n_units : nullptr};
+  }
+  Floats target(int64_t pair, int64_t row, int64_t n_rows) const {
+    return {out + row * out_stride + pair * kPair,
+            out_stride,
+            add ? add + row * add_stride + pair * kPair : nullptr,
+            add_stride,
+            n_rows,
+            width(pair)};
+  }
+};
+
+// … or a panel of gates beside the same one of what they let through. Two of these make a block of
+// the rows that are written, so that no two parts write to one line.
+template <class Unit>
+struct Gates {
+  using Target = Gated;
+
+  const Weights& gate;
+  const Weights& up;
+  const Rows& out;
+
+  int64_t n_pairs() const { return gate.n / kPanel; }
+  Panels<Unit> panels(int64_t pair, int64_t n_units) const {
+    return {static_cast<const Unit*>(gate.packed) + pair * n_units,
+            static_cast<const Unit*>(up.packed) + pair * n_units};
+  }
+  Gated target(int64_t pair, int64_t row, int64_t n_rows) const {
+    const int64_t n_blocks = out.k / kBlock, output = pair * kPanel;
+    return {static_cast<RowTile*>(out.data) + row / kTileRows * n_blocks + output / kBlock,
+            n_blocks, output % kBlock, n_rows};
+  }
+};
+
+template <class Unit, class Job>
 class Product {
  public:
-  Product(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
-          const float* add, int64_t add_stride)
-      : panels_(static_cast<const Unit*>(weights.packed)),
-        n_outputs_(weights.n),
-        n_blocks_(weights.k / kBlock),
+  Product(const Job& job, const Rows& rows)
+      : job_(job),
+        n_blocks_(rows.k / kBlock),
         n_units_(ceil_div(n_blocks_, Unit::kBlocks)),
+        n_chunks_(ceil_div(n_blocks_, kChunk)),
         rows_(static_cast<const RowTile*>(rows.data)),
-        m_(rows.m),
-        out_(out),
-        out_stride_(out_stride),
-        add_(add),
-        add_stride_(add_stride) {}
+        m_(rows.m) {}
 
   // Pairs of panels [begin, end), for all rows.
   void run(int64_t begin, int64_t end) {
     const UseTiles tiles;
-    const int64_t run = rows_at_once(n_blocks_ * kBlock), n_chunks = ceil_div(n_blocks_, kChunk);
+    const int64_t run = rows_at_once(n_blocks_ * kBlock), n = (end - begin) * n_chunks_;
     for (int64_t top = 0; top < m_; top += run) {
-      const int64_t n_rows = min_of(run, m_ - top), n = (end - begin) * n_chunks;
-      Chunk<Unit> chunk = this->chunk(begin, 0, 0);
+      Chunk<Unit> chunk = this->chunk(begin, 0);
       chunk.widen();
       for (int64_t i = 0; i < n; i++) {
-        // After the last one comes an empty one.
-        Chunk<Unit> next = i + 1 < n ? this->chunk(begin + (i + 1) / n_chunks, (i + 1) % n_chunks,
-                                                   (i + 1) % 2)
-                                     : Chunk<Unit>(panels_, 0, 0, 0, 0, wide_[0]);
-        multiply(begin + i / n_chunks, i % n_chunks, n_chunks, top, n_rows, chunk, next);
+        Chunk<Unit> next;
+        if (i + 1 < n) next = this->chunk(begin, i + 1);
+        multiply(begin + i / n_chunks_, i % n_chunks_, top, min_of(run, m_ - top), chunk, next);
         next.widen();
         chunk = next;
       }
@@ -299,69 +371,57 @@ class Product {
   }
 
  private:
-  static constexpr int64_t kPair = 2 * kPanel;
+  using Target = typename Job::Target;
 
-  int64_t outputs_of(int64_t pair) const { return min_of(kPair, n_outputs_ - pair * kPair); }
-
-  Chunk<Unit> chunk(int64_t pair, int64_t index, int64_t buffer) {
-    const int64_t begin = index * kChunk;
-    return {panels_ + pair * 2 * n_units_,           n_units_, begin, min_of(kChunk, n_blocks_ - begin),
-            outputs_of(pair) > kPanel ? 2 : 1, wide_[buffer]};
+  // The i-th chunk from the start of pair `begin`.
+  Chunk<Unit> chunk(int64_t begin, int64_t i) {
+    const int64_t first = i % n_chunks_ * kChunk;
+    return {job_.panels(begin + i / n_chunks_, n_units_), first, min_of(kChunk, n_blocks_ - first),
+            wide_[i % 2]};
   }
 
-  Target target(int64_t pair, int64_t row, int64_t n_rows) const {
-    return {out_ + row * out_stride_ + pair * kPair,
-            out_stride_,
-            add_ ? add_ + row * add_stride_ + pair * kPair : nullptr,
-            add_stride_,
-            min_of(2 * kTileRows, n_rows),
-            outputs_of(pair)};
-  }
-
-  void multiply(int64_t pair, int64_t index, int64_t n_chunks, int64_t top, int64_t n_rows,
-                const Chunk<Unit>& chunk, Chunk<Unit>& next) {
-    const bool first = index == 0, last = index + 1 == n_chunks;
+  void multiply(int64_t pair, int64_t index, int64_t top, int64_t n_rows, const Chunk<Unit>& chunk,
+                Chunk<Unit>& next) {
+    using Beside = kernels::Beside<Unit, Target>;
+    const bool first = index == 0, last = index + 1 == n_chunks_;
+    const bool two = job_.panels(pair, n_units_).second != nullptr;
     const int64_t n_tiles = ceil_div(n_rows, 2 * kTileRows);
-    Beside<Unit> beside(next, chunk.n_blocks(), n_tiles);
+    Beside beside(next, chunk.n_blocks(), n_tiles);
     for (int64_t i = 0; i < n_tiles; i++) {
-      const int64_t r = i * 2 * kTileRows;
-      const Target to = target(pair, top + r, n_rows - r);
-      const RowTile* tiles = rows_ + (top + r) / kTileRows * n_blocks_ + index * kChunk;
-      const auto add = to.n_rows > kTileRows
-                           ? to.n_outputs > kPanel ? add_chunk<2, 2, Unit> : add_chunk<2, 1, Unit>
-                       : to.n_outputs > kPanel ? add_chunk<1, 2, Unit>
-                                               : add_chunk<1, 1, Unit>;
-      if (last) beside.begin(to);
+      const int64_t row = top + i * 2 * kTileRows;
+      const int64_t n = min_of(2 * kTileRows, n_rows - i * 2 * kTileRows);
+      const RowTile* tiles = rows_ + row / kTileRows * n_blocks_ + index * kChunk;
+      const auto add = n > kTileRows
+                           ? two ? add_chunk<2, 2, Unit, Beside> : add_chunk<2, 1, Unit, Beside>
+                       : two ? add_chunk<1, 2, Unit, Beside>
+                             : add_chunk<1, 1, Unit, Beside>;
+      if (last) beside.begin(job_.target(pair, row, n));
       add(tiles, n_blocks_, chunk, first, sums_[i], beside);
       if (last) beside.end(sums_[i]);
     }
     beside.finish();
   }
 
-  const Unit* panels_;
-  int64_t n_outputs_, n_blocks_, n_units_;
+  const Job job_;
+  const int64_t n_blocks_, n_units_, n_chunks_;
   const RowTile* rows_;
-  int64_t m_;
-  float* out_;
-  int64_t out_stride_;
-  const float* add_;
-  int64_t add_stride_;
+  const int64_t m_;
   alignas(4096) WeightTile wide_[2][2][kChunk];
   alignas(64) Sums sums_[kMostRows / (2 * kTileRows)];
 };
 
-// Parts are runs of pairs of panels.
-template <class Unit>
-void multiply(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
-              const float* add, int64_t add_stride, int ith, int nth) {
-  const int64_t n_pairs = ceil_div(weights.n, 2 * kPanel);
-  const int64_t begin = n_pairs * ith / nth, end = n_pairs * (ith + 1) / nth;
-  if (begin == end || rows.m == 0) return;
-  Product<Unit>(weights, rows, out, out_stride, add, add_stride).run(begin, end);
+// Parts are runs of `multiple` pairs of panels.
+template <class Unit, class Job>
+void multiply(const Job& job, const Rows& rows, int64_t multiple, int ith, int nth) {
+  const int64_t n_pairs = job.n_pairs(), n = ceil_div(n_pairs, multiple);
+  const int64_t begin = n * ith / nth * multiple;
+  const int64_t end = min_of(n_pairs, n * (ith + 1) / nth * multiple);
+  if (begin < end && rows.m > 0) Product<Unit, Job>(job, rows).run(begin, end);
 }
 
 template <class Unit, class RowBlock>
-constexpr bool kTakesBf16 = std::is_same_v<Unit, PackedBf16> || std::is_same_v<RowBlock, RowBlockQ8>;
+constexpr bool kTakesBf16 =
+    std::is_same_v<Unit, PackedBf16> || std::is_same_v<RowBlock, RowBlockQ8>;
 
 }  // namespace
 
@@ -370,10 +430,23 @@ void amx_matmul(const Weights& weights, const Rows& rows, float* out, int64_t ou
   if (rows.format != RowFormat::kBf16)
     return avx512_matmul(weights, rows, out, out_stride, add, add_stride, ith, nth);
   switch (weights.type) {
-#define X(name, Unit, Source, values, RowBlock)                                    \
-  case WeightType::name:                                                           \
-    if constexpr (kTakesBf16<Unit, RowBlock>)                                      \
-      multiply<Unit>(weights, rows, out, out_stride, add, add_stride, ith, nth);   \
+#define X(name, Unit, Source, values, RowBlock)                                                    \
+  case WeightType::name:                                                                           \
+    if constexpr (kTakesBf16<Unit, RowBlock>)                                                      \
+      multiply<Unit>(Outputs<Unit>{weights, out, out_stride, add, add_stride}, rows, 1, ith, nth); \
+    return;
+    QWEN3_WEIGHT_TYPES(X)
+#undef X
+  }
+}
+
+void amx_matmul_swiglu(const Weights& gate, const Weights& up, const Rows& rows, const Rows& out,
+                       int ith, int nth) {
+  switch (gate.type) {
+#define X(name, Unit, Source, values, RowBlock)                      \
+  case WeightType::name:                                             \
+    if constexpr (kTakesBf16<Unit, RowBlock>)                        \
+      multiply<Unit>(Gates<Unit>{gate, up, out}, rows, 2, ith, nth); \
     return;
     QWEN3_WEIGHT_TYPES(X)
 #undef X

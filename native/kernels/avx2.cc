@@ -10,17 +10,41 @@ constexpr int kBf16Rows = kRowGroup;
 #include "sets.h"
 
 namespace qwen3_embed::kernels {
-const Kernels kAvx2 = {
-    "avx2",      kPanel,           panels_packable,    panels_bytes,
-    pack_panels, plain_row_format, grouped_rows_bytes, avx2_matmul,
-    store_row,   rms_norm,         rms_norm_row,       layer_norm,
-    gelu_row,    swiglu_row,       norm_rope,          attention<FloatKeys, FloatValues>};
+const Kernels kAvx2 = {"avx2",
+                       kPanel,
+                       panels_packable,
+                       panels_bytes,
+                       pack_panels,
+                       plain_row_format,
+                       grouped_rows_bytes,
+                       avx2_matmul,
+                       nullptr,
+                       store_row,
+                       rms_norm,
+                       rms_norm_row,
+                       layer_norm,
+                       gelu_row,
+                       swiglu_row,
+                       norm_rope,
+                       attention<FloatKeys, FloatValues>};
 #ifdef QWEN3_KERNELS_AVXVNNI
-const Kernels kAvx2Vnni = {
-    "avx2-vnni", kPanel,           panels_packable,    panels_bytes,
-    pack_panels, plain_row_format, grouped_rows_bytes, avx2_vnni_matmul,
-    store_row,   rms_norm,         rms_norm_row,       layer_norm,
-    gelu_row,    swiglu_row,       norm_rope,          attention<FloatKeys, FloatValues>};
+const Kernels kAvx2Vnni = {"avx2-vnni",
+                           kPanel,
+                           panels_packable,
+                           panels_bytes,
+                           pack_panels,
+                           plain_row_format,
+                           grouped_rows_bytes,
+                           avx2_vnni_matmul,
+                           nullptr,
+                           store_row,
+                           rms_norm,
+                           rms_norm_row,
+                           layer_norm,
+                           gelu_row,
+                           swiglu_row,
+                           norm_rope,
+                           attention<FloatKeys, FloatValues>};
 #endif
 
 }  // namespace qwen3_embed::kernels

@@ -1,5 +1,5 @@
-// What a packed quantised type says of its weights, in vectors of 64 codes and 16 outputs; for every
-// order of the codes within a vector (see pack.cc).
+// What a packed quantised type says of its weights, in vectors of 64 codes and 16 outputs; for
+// every order of the codes within a vector (see pack.cc).
 #pragma once
 
 #include <immintrin.h>

@@ -137,6 +137,11 @@ struct Kernels {
   void (*matmul)(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
                  const float* add, int64_t add_stride, int ith, int nth);
 
+  // out[i] = swiglu_row of what matmul writes for gate and for up, without the floats between: both
+  // are of one type, out is kBf16 with out.k == gate.n. Null where a set gains nothing by it.
+  void (*matmul_swiglu)(const Weights& gate, const Weights& up, const Rows& rows, const Rows& out,
+                        int ith, int nth);
+
   // x (rows.k) -> rows[row].
   void (*store_row)(const float* x, const Rows& rows, int64_t row);
 

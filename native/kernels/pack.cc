@@ -165,7 +165,7 @@ void place(PackedBf16& unit, int o, const uint8_t* row, int64_t block, int64_t) 
 
 template <class Order, class Unit>
 void pack_units(const uint8_t* source, size_t row_bytes, int64_t n, int64_t k, int64_t begin,
-                 int64_t end, void* packed) {
+                int64_t end, void* packed) {
   const int64_t n_blocks = k / kBlock, n_units = ceil_div(n_blocks, Unit::kBlocks);
   for (int64_t panel = begin; panel < end; panel++) {
     Unit* units = static_cast<Unit*>(packed) + panel * n_units;
@@ -176,8 +176,9 @@ void pack_units(const uint8_t* source, size_t row_bytes, int64_t n, int64_t k, i
       if (rows < kPanel || (u + 1) * Unit::kBlocks > n_blocks)
         std::memset(&units[u], 0, sizeof(Unit));
       for (int o = 0; o < rows; o++)
-        place<Order>(units[u], o, source + static_cast<size_t>((panel - begin) * kPanel + o) * row_bytes,
-              u * Unit::kBlocks, n_blocks);
+        place<Order>(units[u], o,
+                     source + static_cast<size_t>((panel - begin) * kPanel + o) * row_bytes,
+                     u * Unit::kBlocks, n_blocks);
     }
   }
 }

@@ -161,10 +161,22 @@ void matmul(const Weights& weights, const Rows& rows, float* out, int64_t out_st
 
 }  // namespace
 
-const Kernels kPortable = {
-    "portable",  kPanel,           panels_packable,    panels_bytes,
-    pack_panels, plain_row_format, grouped_rows_bytes, matmul,
-    store_row,   rms_norm,         rms_norm_row,       layer_norm,
-    gelu_row,    swiglu_row,       norm_rope,          attention<FloatKeys, FloatValues>};
+const Kernels kPortable = {"portable",
+                           kPanel,
+                           panels_packable,
+                           panels_bytes,
+                           pack_panels,
+                           plain_row_format,
+                           grouped_rows_bytes,
+                           matmul,
+                           nullptr,
+                           store_row,
+                           rms_norm,
+                           rms_norm_row,
+                           layer_norm,
+                           gelu_row,
+                           swiglu_row,
+                           norm_rope,
+                           attention<FloatKeys, FloatValues>};
 
 }  // namespace qwen3_embed::kernels

@@ -8,12 +8,12 @@
 #include <cstring>
 
 #include "layout.h"
+#include "swiglu.inc.h"
 
 namespace qwen3_embed::kernels {
 namespace {
 
 constexpr int kVectors = kBlock / Vec::kLanes;  // per block of 32
-constexpr float kLog2E = 1.44269504088896341f;
 
 uint16_t bf16_of(uint32_t bits) {
   if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>(bits >> 16 | 0x40u);
@@ -109,9 +109,8 @@ void swiglu_row(const float* gate, const float* up, const Rows& rows, int64_t ro
   alignas(64) float y[kBlock];
   for (int64_t block = 0; block < rows.k / kBlock; block++) {
     for (int v = 0; v < kBlock; v += Vec::kLanes) {
-      const Vec::F g = Vec::load(gate + block * kBlock + v), u = Vec::load(up + block * kBlock + v);
-      const Vec::F e = Vec::exp2(Vec::mul(g, Vec::set(-kLog2E)));
-      Vec::store(y + v, Vec::mul(Vec::div(g, Vec::add(Vec::set(1), e)), u));
+      const int64_t at = block * kBlock + v;
+      Vec::store(y + v, swiglu(Vec::load(gate + at), Vec::load(up + at)));
     }
     store_block(y, rows, row, block);
   }

@@ -32,6 +32,8 @@ void avx512_bf16_attention(const Attention& attention);  // that may round
 #ifdef QWEN3_KERNELS_AMX
 extern const Kernels kAmx;
 Matmul amx_matmul;
+void amx_matmul_swiglu(const Weights& gate, const Weights& up, const Rows& rows, const Rows& out,
+                       int ith, int nth);
 void amx_attention(const Attention& attention);  // that may round
 #endif
 #ifdef QWEN3_KERNELS_AVXVNNI

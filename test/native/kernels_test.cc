@@ -358,8 +358,41 @@ void test_matmul(const Kernels& set, const TypeFacts& facts, int64_t m, int64_t 
   CHECK(added, "%s %s: add", set.name, facts.name);
 }
 
+// The gated product is what its steps are, in any number of parts, and writes nothing else.
+void test_gated(const Kernels& set, const TypeFacts& facts, int64_t m, int64_t n, int64_t k) {
+  if (set.matmul_swiglu == nullptr || set.row_format(facts.type) != RowFormat::kBf16) return;
+  const std::vector<uint8_t> source[] = {random_source(facts, n, k, Style::kRandom),
+                                         random_source(facts, n, k, Style::kRandom)};
+  const size_t bytes = set.packed_bytes(facts.type, n, k);
+  Aligned packed[] = {Aligned(bytes), Aligned(bytes)};
+  const std::vector<float> x = random_floats(m * k, 0.1);
+  Product rows(set, facts.type, k, m), by_steps(set, facts.type, n, m);
+  for (int64_t i = 0; i < m; i++) set.store_row(x.data() + i * k, rows.rows(), i);
+  std::vector<float> floats[] = {std::vector<float>(static_cast<size_t>(m * n)),
+                                 std::vector<float>(static_cast<size_t>(m * n))};
+  for (int i = 0; i < 2; i++) {
+    set.pack(facts.type, source[i].data(), n, k, 0, n / set.panel, packed[i].data);
+    set.matmul({facts.type, n, k, packed[i].data}, rows.rows(), floats[i].data(), n, nullptr, 0, 0,
+               1);
+  }
+  for (int64_t i = 0; i < m; i++)
+    set.swiglu_row(floats[0].data() + i * n, floats[1].data() + i * n, by_steps.rows(), i);
+  for (int nth : {1, 2, 5}) {
+    Product gated(set, facts.type, n, m);
+    for (int ith = nth - 1; ith >= 0; ith--)
+      set.matmul_swiglu({facts.type, n, k, packed[0].data}, {facts.type, n, k, packed[1].data},
+                        rows.rows(), gated.rows(), ith, nth);
+    CHECK(gated.memory.intact() &&
+              std::memcmp(gated.memory.data, by_steps.memory.data, gated.memory.bytes) == 0,
+          "%s %s: gated, m %lld n %lld k %lld, %d parts", set.name, facts.name,
+          static_cast<long long>(m), static_cast<long long>(n), static_cast<long long>(k), nth);
+  }
+}
+
 void test_products(const Kernels& set) {
   for (const TypeFacts& facts : kTypes) {
+    for (int64_t m : {1, 16, 17, 40}) test_gated(set, facts, m, 96, 512);
+    test_gated(set, facts, 70, 64, 2048);
     CHECK(set.packable(static_cast<uint32_t>(facts.type), 256), "%s", facts.name);
     CHECK(
         source_row_bytes(facts.type, 512) == static_cast<size_t>(512 / facts.values * facts.bytes),

@@ -141,6 +141,24 @@ void CpuPass::mix(const CpuBlock& block, float* hidden, int32_t n_rows, const Ab
 void CpuPass::feed_forward(const CpuBlock& block, float* hidden, int32_t n_rows,
                            const Abort& abort) {
   read(hidden, block.block->feed_forward_norm, n_rows, abort);
+  work_.ff_inputs.resize(n_rows);
+  if (!gate_at_once(block, abort)) gate_in_floats(block, n_rows, abort);
+  add_product(block.down, work_.ff_inputs, hidden, n_rows, abort);
+  if (net_.norms_come_after) norm_in_place(block.block->feed_forward_norm, hidden, n_rows, abort);
+}
+
+bool CpuPass::gate_at_once(const CpuBlock& block, const Abort& abort) {
+  const auto plain = [](const CpuLinear& linear) {
+    return linear.present() && linear.bias == nullptr && linear.adapters.empty();
+  };
+  if (net_.activation != Activation::silu || !plain(block.gate) || !plain(block.up)) return false;
+  const bool done = run_swiglu(work_.crew(), abort, work_.embd_inputs, *block.gate.product,
+                               *block.up.product, work_.ff_inputs);
+  times_.products_ms += watch_.lap_ms();
+  return done;
+}
+
+void CpuPass::gate_in_floats(const CpuBlock& block, int32_t n_rows, const Abort& abort) {
   float *gate = work_.gate.floats(), *up = work_.up.floats();
   const int64_t n_ff = net_.n_ff;
   std::vector<Task> tasks;
@@ -153,7 +171,6 @@ void CpuPass::feed_forward(const CpuBlock& block, float* hidden, int32_t n_rows,
   times_.products_ms += watch_.lap_ms();
 
   Inputs& inputs = work_.ff_inputs;
-  inputs.resize(n_rows);
   work_.each_row(n_rows, abort, [&](int32_t row, Bench&) {
     const int64_t at = row * n_ff;
     if (net_.activation == Activation::silu) {
@@ -163,8 +180,6 @@ void CpuPass::feed_forward(const CpuBlock& block, float* hidden, int32_t n_rows,
     }
   });
   times_.rest_ms += watch_.lap_ms();
-  add_product(block.down, inputs, hidden, n_rows, abort);
-  if (net_.norms_come_after) norm_in_place(block.block->feed_forward_norm, hidden, n_rows, abort);
 }
 
 void CpuPass::add_product(const CpuLinear& linear, const Inputs& inputs, float* hidden,

@@ -56,6 +56,9 @@ class CpuPass final : public Pass {
               Bench& bench) const;
   void mix(const CpuBlock& block, float* hidden, int32_t n_rows, const Abort& abort);
   void feed_forward(const CpuBlock& block, float* hidden, int32_t n_rows, const Abort& abort);
+  // The gated rows in one product, where that can be.
+  bool gate_at_once(const CpuBlock& block, const Abort& abort);
+  void gate_in_floats(const CpuBlock& block, int32_t n_rows, const Abort& abort);
   // hidden += linear(inputs)
   void add_product(const CpuLinear& linear, const Inputs& inputs, float* hidden, int32_t n_rows,
                    const Abort& abort);

@@ -1,6 +1,7 @@
 #include "core/cpu/inputs.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/cpu/ggml_worker.h"
 
@@ -11,6 +12,11 @@ void Inputs::each_form(const Write& write) {
   for (size_t i = 0; i < kernels::kRowFormats; ++i) {
     if (asked_[i]) write(rows_[i]);
   }
+}
+
+bool Inputs::asked_only(kernels::RowFormat form) const {
+  const auto n_asked = std::count(std::begin(asked_), std::end(asked_), true);
+  return n_asked == 1 && asked(form);
 }
 
 void Inputs::resize(int64_t n_rows, int64_t n_in) {

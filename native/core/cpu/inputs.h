@@ -14,6 +14,7 @@ class Inputs {
 
   void ask_for(kernels::RowFormat form) { asked_[index(form)] = true; }
   bool asked(kernels::RowFormat form) const { return asked_[index(form)]; }
+  bool asked_only(kernels::RowFormat form) const;
   void resize(int64_t n_rows) { resize(n_rows, n_in_); }
   void resize(int64_t n_rows, int64_t n_in);
 
@@ -25,6 +26,7 @@ class Inputs {
 
   const kernels::Rows& rows(kernels::RowFormat form) const { return rows_[index(form)]; }
   const float* plain(int64_t row) const;
+  const kernels::Kernels& kernels() const { return kernels_; }
   int64_t n_rows() const { return n_rows_; }
   int64_t n_in() const { return n_in_; }
 

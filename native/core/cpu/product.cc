@@ -44,6 +44,7 @@ class KernelProduct final : public Product {
   }
 
   kernels::RowFormat form() const override { return kernels_.row_format(weights_.type); }
+  const kernels::Weights* weights() const override { return &weights_; }
 
   int64_t n_parts(int64_t n_rows, int n_threads) const override {
     // A part below some ten thousand multiplications per thread is not worth handing out.
@@ -128,6 +129,22 @@ void run_products(Crew& crew, const Abort& abort, const GgmlWorkers& ggml, const
     tasks[i].product->run_part(inputs, tasks[i].output, item - begin, ends[i] - begin,
                                ggml.empty() ? nullptr : ggml[static_cast<size_t>(worker)].get());
   });
+}
+
+bool run_swiglu(Crew& crew, const Abort& abort, const Inputs& inputs, const Product& gate,
+                const Product& up, const Inputs& to) {
+  const kernels::Weights *gates = gate.weights(), *values = up.weights();
+  const auto multiply = inputs.kernels().matmul_swiglu;
+  if (multiply == nullptr || gates == nullptr || values == nullptr || gates->type != values->type ||
+      gate.form() != kernels::RowFormat::kBf16 || !to.asked_only(kernels::RowFormat::kBf16)) {
+    return false;
+  }
+  const int64_t n_parts = gate.n_parts(2 * inputs.n_rows(), crew.n_threads());
+  crew.each(n_parts, abort, [&](int64_t part, int) {
+    multiply(*gates, *values, inputs.rows(kernels::RowFormat::kBf16),
+             to.rows(kernels::RowFormat::kBf16), static_cast<int>(part), static_cast<int>(n_parts));
+  });
+  return true;
 }
 
 }  // namespace qwen3_embed

@@ -37,6 +37,9 @@ class Product {
   virtual void run_part(const Inputs& inputs, const Output& output, int64_t i_part, int64_t n_parts,
                         GgmlWorker* ggml) const = 0;
 
+  // As the kernels take them; null where they are not packed for these.
+  virtual const kernels::Weights* weights() const { return nullptr; }
+
   int64_t n_in() const { return n_in_; }
   int64_t n_out() const { return n_out_; }
 
@@ -77,5 +80,10 @@ struct Task {
 // All tasks take the same inputs and run side by side.
 void run_products(Crew& crew, const Abort& abort, const GgmlWorkers& ggml, const Inputs& inputs,
                   const std::vector<Task>& tasks);
+
+// silu(gate x) · (up x) into the rows of `to` with neither product written, where a kernel does
+// that and `to` is asked for in no other form than its own; else nothing is done, and it is false.
+bool run_swiglu(Crew& crew, const Abort& abort, const Inputs& inputs, const Product& gate,
+                const Product& up, const Inputs& to);
 
 }  // namespace qwen3_embed
