@@ -25,11 +25,19 @@ static_assert(sizeof(RowTile) == kTileBytes && sizeof(WeightTile) == kTileBytes,
 
 // ---- from codes to BF16 ----
 
-// Bytes 16 q … 16 q + 15 of 64, each widened to 32 bits.
-__m512i widen(__m512i codes, int q) {
-  const __m512i spread = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  return _mm512_maskz_permutexvar_epi8(0x1111111111111111u,
-                                       _mm512_add_epi32(spread, _mm512_set1_epi32(q * 16)), codes);
+// Bytes 16 q … 16 q + 15 of 64 as floats: as they are, or as 128 + byte / 256, which costs no
+// conversion (the byte is put into the fraction of 128).
+template <bool kAsTheyAre>
+__m512 floats(__m512i codes, int q) {
+  const __m512i spread =
+      _mm512_add_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+                       _mm512_set1_epi32(q * 16));
+  if constexpr (kAsTheyAre) {
+    return _mm512_cvtepi32_ps(_mm512_maskz_permutexvar_epi8(0x1111111111111111u, spread, codes));
+  } else {
+    return _mm512_castsi512_ps(_mm512_mask_permutexvar_epi8(
+        _mm512_set1_epi32(0x43000000), 0x2222222222222222u, _mm512_slli_epi32(spread, 8), codes));
+  }
 }
 
 // A block: value = code · scale - minimum, rounded once to a float (exactly, for a type without
@@ -37,15 +45,20 @@ __m512i widen(__m512i codes, int q) {
 template <class Unit>
 void widen_block(const Unit& unit, int b, WeightTile& to) {
   using Type = Decode<Unit>;
+  // Where the scale is the half of the file: 257 times it is exact.
+  constexpr bool kPlainScale = !Type::kMins && Type::kParts == 1;
   const __m512i first = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
   const __m512i second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
   for (int part = 0; part < Type::kParts; part++) {
-    const __m512 scale = Type::scale(unit, b, part);
-    __m512 min;
+    __m512 scale = Type::scale(unit, b, part), min;
     if constexpr (Type::kMins) {
       min = Type::min(unit, b);
-    } else {
+    } else if constexpr (!kPlainScale) {
       min = _mm512_mul_ps(scale, _mm512_set1_ps(128));
+    } else {
+      // (128 + code / 256) · 256 scale - 257 · 128 scale = (code - 128) · scale
+      min = _mm512_mul_ps(scale, _mm512_set1_ps(257 * 128));
+      scale = _mm512_mul_ps(scale, _mm512_set1_ps(256));
     }
     const __m512 scales[2] = {_mm512_permutexvar_ps(first, scale),
                               _mm512_permutexvar_ps(second, scale)};
@@ -58,8 +71,8 @@ void widen_block(const Unit& unit, int b, WeightTile& to) {
       for (int pair = 0; pair < 2; pair++) {
         __m512 values[2];
         for (int half = 0; half < 2; half++)
-          values[half] = _mm512_fmsub_ps(_mm512_cvtepi32_ps(widen(codes, pair * 2 + half)),
-                                         scales[half], mins[half]);
+          values[half] = _mm512_fmsub_ps(floats<!kPlainScale>(codes, pair * 2 + half), scales[half],
+                                         mins[half]);
         _mm512_store_si512(to.values[g * 2 + pair],
                            reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(values[1], values[0])));
       }
