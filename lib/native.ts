@@ -45,6 +45,8 @@ export interface NativeModelFacts extends NativeFacts {
   maxTokens: number
   budget: number
   rowWidth: number
+  threads: number
+  threadsReason: string
 }
 
 export interface NativeLoadOptions {
@@ -59,6 +61,7 @@ export interface NativeLoadOptions {
   prefixCache: number
   gpu: string
   gpuLibrary: string
+  lockMemory: boolean
 }
 
 export interface NativeStats {
@@ -129,6 +132,8 @@ interface Binding {
   Model: new () => NativeModel
   Job: new (model: NativeModel, options: NativeJobOptions) => NativeJob
   inspect(path: string): Promise<NativeFacts>
+  /** Linux: the kernel ends this process with the one that started it, even where it hangs. Elsewhere nothing. */
+  endWithParent(): void
   codes(): string[]
 }
 
