@@ -91,7 +91,9 @@ export class Residence implements Resident {
   stats(): EngineStats | undefined {
     const now = this.#engine?.stats()
     if (!this.#before) return now
-    return { ...(now ?? this.#before), ...added(this.#before, now ?? noStats) }
+    const { process } = this.#before
+    const gone = process && { process: { ...process, pid: 0, memory: 0 } }
+    return { ...(now ?? gone), ...added(this.#before, now ?? noStats) }
   }
 
   /** Frees the weights after the calls that run; the next call loads them again. */

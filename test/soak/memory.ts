@@ -5,7 +5,10 @@ import { parseArgs } from 'node:util'
 import { Embedder } from 'qwen3-embed'
 
 const { values } = parseArgs({
-  options: { model: { type: 'string', default: 'mini' }, cycles: { type: 'string', default: '100' } },
+  options: {
+    model: { type: 'string', default: 'mini' },
+    cycles: { type: 'string', default: '100' },
+  },
 })
 const megabytes = () => process.memoryUsage.rss() / 2 ** 20
 const texts = ['a '.repeat(200), 'b '.repeat(50)]
