@@ -11,7 +11,6 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -21,6 +20,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Embedder } from 'qwen3-embed'
+import { here } from './platforms.mjs'
 
 const version = '42.0.0'
 const integrity =
@@ -39,7 +39,7 @@ const npm = (folder, ...args) => {
 if (process.platform !== 'linux' || process.getuid() !== 0) {
   throw new Error('Run this as root in a Linux container: it drops to nobody, without a network')
 }
-if (!existsSync(join(root, 'prebuilds'))) throw new Error('Run first: npm run prebuild')
+if (!existsSync(join(root, 'prebuilds', here()))) throw new Error('Run first: npm run prebuild')
 fetchElectron()
 const work = mkdtempSync(join(tmpdir(), 'qwen3-embed-electron-app-'))
 try {
@@ -92,16 +92,21 @@ function fetchElectron() {
 function installApp(work) {
   const app = join(work, 'app')
   cpSync(join(root, 'examples', 'electron'), app, { recursive: true })
-  npm(root, 'pack', '--pack-destination', work)
-  const tarball = readdirSync(work).find((name) => name.endsWith('.tgz'))
-  npm(app, 'install', join(work, tarball))
+  const packed = join(work, 'packages')
+  const args = [join(root, 'scripts', 'pack.mjs'), '--partial', '--out', packed]
+  execFileSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  const { packages } = JSON.parse(readFileSync(join(packed, 'packages.json'), 'utf8'))
+  const wanted = ['qwen3-embed', `@qwen3-embed/${here()}`]
+  const files = packages.filter(({ name }) => wanted.includes(name)).map(({ file }) => file)
+  npm(app, 'install', '--omit=optional', ...files.map((file) => join(packed, file)))
   return app
 }
 
 /** As electron-builder does by the example's `asarUnpack`. */
 async function pack(folder, target) {
   const asar = createRequire(join(cache, 'package.json'))('@electron/asar')
-  const [unpack] = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).build.asarUnpack
+  const { asarUnpack } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).build
+  const unpack = `{${asarUnpack.join(',')}}`
   const archive = join(target, 'app.asar')
   await asar.createPackageWithOptions(folder, archive, { unpack })
   return archive

@@ -18,7 +18,10 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
     room: /^lib\/options\.ts$/,
     may: /^lib\/(errors|families|pool|progress)\.ts$|^lib\/models\/(places|retry)\.ts$/,
   },
-  { room: /^lib\/(native|gpu)\.ts$/, may: /^lib\/(asar|errors|root)\.ts$/ },
+  { room: /^lib\/libc\.ts$/, may: /^$/ },
+  { room: /^lib\/binding\.ts$/, may: /^lib\/(asar|errors|libc|root)\.ts$/ },
+  { room: /^lib\/native\.ts$/, may: /^lib\/(binding|errors)\.ts$/ },
+  { room: /^lib\/gpu\.ts$/, may: /^lib\/(asar|errors|root)\.ts$/ },
   { room: /^lib\/info\.ts$/, may: /^lib\/(engine|families|native|options)\.ts$/ },
   { room: /^lib\/engine\.ts$/, may: /^lib\/(job|native|progress)\.ts$/ },
   { room: /^lib\/residence\.ts$/, may: /^lib\/(engine|errors|job)\.ts$/ },
@@ -42,7 +45,7 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   },
   {
     room: /^lib\/index\.ts$/,
-    may: /^lib\/(?!native|job|engine|residence|process|model\.ts|gpu|cli|eval|server|integrations)/,
+    may: /^lib\/(?!native|binding|job|engine|residence|process|model\.ts|gpu|cli|eval|server|integrations)/,
   },
   {
     room: /^lib\/models\//,

@@ -1,0 +1,4 @@
+// placeholder, written next
+export function windowsImports() {
+  throw new Error('not yet')
+}
