@@ -7,7 +7,7 @@
 //
 // Where a tool is missing it says so and ends well; `--strict` makes that a failure, `--only-build` runs nothing.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util'
 import { faultsOf } from './check-binary.mjs'
 import { compareVectors } from './cross/compare.mjs'
 import { targets } from './cross/targets.mjs'
-import { platforms } from './platforms.mjs'
+import { platforms, trialMark } from './platforms.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { values: options, positionals } = parseArgs({
@@ -39,9 +39,11 @@ for (const { command, packages } of target.tools) {
 }
 
 const cache = join(root, '.cache', 'cross', key)
-const out = join(root, 'prebuilds', key)
-rmSync(out, { recursive: true, force: true })
+const out = join(cache, 'out')
+const place = join(root, 'prebuilds', key)
+for (const folder of [out, place]) rmSync(folder, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
+mkdirSync(join(root, 'prebuilds'), { recursive: true })
 const { LLAMA_HEADERS, ...definitions } = await target.definitions({ cache, root, out })
 const all = {
   LLAMA: 'prebuilt',
@@ -63,6 +65,9 @@ if (faults.length > 0) {
   console.error(faults.join('\n'))
   process.exit(1)
 }
+// Whole, or not at all: scripts/pack.mjs takes what is there.
+if (target.isTrial) writeFileSync(join(out, trialMark), 'Built to be tried, not to be published.\n')
+renameSync(out, place)
 console.log(`${key}: built, ${names.length} files in prebuilds/${key}`)
 if (!options['only-build']) {
   const runner = await target.runner({ cache, root })

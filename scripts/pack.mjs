@@ -21,7 +21,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { asksForCxxLibrary, faultsOf } from './check-binary.mjs'
-import { neededLibraries, platforms } from './platforms.mjs'
+import { neededLibraries, platforms, trialMark } from './platforms.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { values: options } = parseArgs({
@@ -76,7 +76,9 @@ try {
 function packPlatform(platform) {
   const { key, os, cpu, libc } = platform
   const from = join(root, 'prebuilds', key)
-  const files = readdirSync(from)
+  const files = readdirSync(from).filter((name) => name !== trialMark)
+  if (!options.partial && existsSync(join(from, trialMark)))
+    fail(`prebuilds/${key} was built for trying only`)
   for (const needed of [/^qwen3-embed\.node$/, ...neededLibraries(platform)]) {
     if (!files.some((name) => needed.test(name)))
       fail(`prebuilds/${key} has no file like ${needed}`)

@@ -36,5 +36,8 @@ export function here() {
   return `${process.platform}-${process.arch}${isMusl ? '-musl' : ''}`
 }
 
+/** A file beside binaries that must not be published. */
+export const trialMark = 'trial.txt'
+
 /** Newest glibc that a binary may ask for: RHEL 9, Debian 12, Ubuntu 22.04, Amazon Linux 2023. */
 export const glibcFloor = [2, 34]

@@ -9,7 +9,7 @@ import { here } from './platforms.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const prefix = join(dirname(process.execPath), '..')
-const env = { ...process.env }
+const env = { ...process.env, QWEN3_EMBED_PORTABLE: '1' }
 if (existsSync(join(prefix, 'include', 'node', 'node_api.h'))) env.npm_config_nodedir = prefix
 
 const made = join(root, 'prebuilds', `${process.platform}-${process.arch}`)

@@ -1,7 +1,7 @@
 // The tarballs as users get them: packed with the prebuilds that are there, served by a registry of this machine, installed
 // without scripts by npm, pnpm, yarn and bun into an empty folder, and used through `import`, `require` and the command.
 //
-//   npm run test:package [-- --managers npm,pnpm]
+//   npm run test:package [-- --managers npm,pnpm] [-- --packages FOLDER, packed already]
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -98,11 +98,15 @@ const use = `
     await embedder.close()
   })`
 
-const { values: options } = parseArgs({ options: { managers: { type: 'string' } } })
+const { values: options } = parseArgs({
+  options: { managers: { type: 'string' }, packages: { type: 'string' } },
+})
 const wanted = options.managers?.split(',') ?? Object.keys(managers)
 
-process.stderr.write(run(process.execPath, [join(root, 'scripts', 'pack.mjs'), '--partial']))
-const registry = await startRegistry()
+if (!options.packages) {
+  process.stderr.write(run(process.execPath, [join(root, 'scripts', 'pack.mjs'), '--partial']))
+}
+const registry = await startRegistry(options.packages)
 try {
   for (const name of wanted) {
     const manager = managers[name]

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fetchPackage, llamaHeaders, llamaLibraries, llamaSources } from '../llama.mjs'
-import { windowsImports } from './windows.mjs'
+import { takeDlls, windowsImports } from './windows.mjs'
 
 /** The Node of the emulated machine: npm has it as a package for each platform. */
 const nodeVersion = '20.20.2'
@@ -46,6 +46,8 @@ export const targets = {
   },
 
   'linux-x64-musl': {
+    // For the oldest processors only.
+    isTrial: true,
     cases,
     strip: 'strip',
     tools: [
@@ -66,6 +68,8 @@ export const targets = {
   },
 
   'win32-x64': {
+    // With DLLs of another release.
+    isTrial: true,
     cases,
     strip: 'x86_64-w64-mingw32-strip',
     tools: [
@@ -77,6 +81,7 @@ export const targets = {
       { command: 'wine', packages: 'Debian: wine, wine64' },
     ],
     definitions: ({ cache }) => windowsImports(cache),
+    finish: ({ out }) => takeDlls(out),
     runner: ({ cache }) => {
       const prefix = join(cache, 'wine')
       mkdirSync(prefix, { recursive: true })

@@ -19,6 +19,7 @@ const told = await storm({
   seconds: Number(values.seconds),
   everyMs: [50, Number(values.every)],
   maxRestarts: Number(values.restarts),
+  starves: process.platform === 'linux',
 })
 const after = {
   descriptors: descriptors() - open,
