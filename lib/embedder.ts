@@ -5,6 +5,7 @@ import { inspectModel, LoadedModel } from './model.ts'
 import {
   type EmbedOptions,
   type LoadOptions,
+  type ReloadOptions,
   type Role,
   readBodies,
   readEmbedOptions,
@@ -14,6 +15,7 @@ import {
   readTokenOptions,
   type TextOrIds,
   type TokenOptions,
+  readWarmOptions,
 } from './options.ts'
 
 interface Counted {
@@ -149,6 +151,34 @@ export class Embedder {
     const groups = [{ head: '', bodies: [readIds(ids, 'ids')] }]
     const job = { ...embedJob, onlyText: true, interactive: true }
     return (await this.#model.run(job, groups, asIs, {}, {})).texts[0]!
+  }
+
+  /** Whether it is in memory: not after `unload`, or `idleMs` without a call, until the next one. */
+  get isLoaded(): boolean {
+    return this.#model.isLoaded
+  }
+
+  /** Runs a short and a full pass, so that the first call need not wait for pages and devices. Loads first, if need be. */
+  warm(options?: { signal?: AbortSignal }): Promise<void> {
+    return this.#model.warm(readWarmOptions(options))
+  }
+
+  /** Gives the memory back, after the calls that run. The next call loads the same file again. */
+  unload(): Promise<void> {
+    return this.#model.unload()
+  }
+
+  /**
+   * Takes another file, or the same path again, without a pause: it is loaded beside the one in memory, calls made from
+   * then on go to it, and those that run end on the one before. `info` tells which it is; both have one `fingerprint`
+   * only if they are the same.
+   *
+   * @param name as for `load`. @default the path it was loaded from
+   * @throws Qwen3Error `ERR_MODEL_MISMATCH` if dimensions, family or pooling differ, and what `load` throws. The model
+   * stays as it was then.
+   */
+  reload(name?: string, options?: ReloadOptions): Promise<void> {
+    return this.#model.reload(name, options)
   }
 
   /** Waits for earlier calls, then frees the model. Later calls reject with `ERR_CLOSED`. Safe to call twice. */

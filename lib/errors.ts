@@ -20,6 +20,7 @@ export type Qwen3ErrorCode =
   | 'ERR_MODEL_CHANGED'
   | 'ERR_QUEUE_FULL'
   | 'ERR_CLOSED'
+  | 'ERR_PROCESS_DIED'
   | 'ERR_MODEL_NAME'
   | 'ERR_DOWNLOAD'
   | 'ERR_DOWNLOAD_HASH'

@@ -36,15 +36,18 @@ export type {
   CallOptions,
   DownloadOptions,
   EmbedOptions,
+  IsolationOptions,
   LoadOptions,
   Pooling,
   RankOptions,
+  ReloadOptions,
   Role,
   TextOrIds,
   TokenOptions,
   TopOptions,
   Truncate,
 } from './options.ts'
+export { createPool, type Pool, type PoolOptions } from './pool.ts'
 export type { OnProgress, Phase, Progress, Retry } from './progress.ts'
 export { defaultInstruction } from './prompts.ts'
 export { type Pair, type RankedDocument, Reranker, type ScoredPair } from './reranker.ts'

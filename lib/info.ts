@@ -1,6 +1,7 @@
 // What is known of a model, for people and for records kept beside vectors.
 import { familyOf } from './families.ts'
-import type { NativeFacts, NativeFinding, NativeModelFacts, NativeStats } from './native.ts'
+import type { EngineStats } from './engine.ts'
+import type { NativeFacts, NativeFinding, NativeModelFacts } from './native.ts'
 import type { Pooling } from './options.ts'
 
 /** A departure from what a good file has, and what this package does about it. */
@@ -9,8 +10,8 @@ export interface Finding extends NativeFinding {
   isWarning?: boolean | undefined
 }
 
-/** Work done since loading. */
-export type Stats = NativeStats
+/** Work done since loading. Of a model in a process of its own, as it told with its last answer. */
+export type Stats = EngineStats
 
 /** Facts of a GGUF file, from its header alone. Sizes in bytes, lengths in tokens. */
 export interface FileInfo extends Omit<NativeFacts, 'isQwen3' | 'quantisation' | 'findings'> {
@@ -33,6 +34,12 @@ export interface ModelInfo extends FileInfo {
   maxTokens: number
   /** Tokens a pass holds. */
   budget: number
+  /** Threads of a pass on the CPU. */
+  threads: number
+  /** Why so many: `2 physical cores of the 4 CPUs this process may use`. */
+  threadsReason: string
+  /** Whether it computes in a process of its own. */
+  isolated: boolean
 }
 
 export function fileInfo(path: string, native: NativeFacts): FileInfo {
@@ -50,12 +57,15 @@ export function fileInfo(path: string, native: NativeFacts): FileInfo {
 export function modelInfo(
   { paths, bundled, note }: { paths: string[]; bundled: boolean; note?: string | undefined },
   native: NativeModelFacts,
+  isolated: boolean,
 ): ModelInfo {
-  const { rowWidth: _, engine, device, kernels, maxTokens, budget, ...facts } = native
+  const { rowWidth: _, engine, device, kernels, maxTokens, budget, threads, ...rest } = native
+  const { threadsReason, ...facts } = rest
   const file = fileInfo(paths[0]!, facts)
   const known = note ? [{ fatal: false, what: note, remedy: '' }] : []
   const findings = [...known, ...file.findings]
-  return Object.freeze({ ...file, bundled, engine, device, kernels, maxTokens, budget, findings })
+  const computing = { engine, device, kernels, maxTokens, budget, threads, threadsReason, isolated }
+  return Object.freeze({ ...file, bundled, ...computing, findings })
 }
 
 /** How a file's texts are pooled where a call does not say: as it declares, unless that gives no vector for a text. */

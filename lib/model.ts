@@ -1,71 +1,112 @@
 // What Embedder and Reranker share: loading, closing, and refusing work once closed.
+import { statSync } from 'node:fs'
+import { type Engine, type EngineStats, LocalEngine } from './engine.ts'
 import { misuse, Qwen3Error } from './errors.ts'
-import { type Family, familyOf, withTemplate } from './families.ts'
+import { type Family, familyOf, type Template, withTemplate } from './families.ts'
 import { adapterRemedy, generalType } from './gguf-type.ts'
 import { gpuLibrary } from './gpu.ts'
 import { type ModelInfo, modelInfo } from './info.ts'
-import { abortable, type Control, type Group, type Out, type Outcome, runJob } from './job.ts'
-import { resolveModel } from './models/resolve.ts'
+import type { Control, Group, Out, Outcome } from './job.ts'
+import { type ResolvedModel, resolveModel } from './models/resolve.ts'
 import {
-  call,
   type NativeJobOptions,
-  type NativeModel,
+  type NativeLoadOptions,
   type NativeModelFacts,
-  type NativeStats,
   native,
 } from './native.ts'
-import { type Role, readLoadOptions, readText } from './options.ts'
-import { Meter, reporting } from './progress.ts'
+import {
+  type Role,
+  readIsolation,
+  readLoadOptions,
+  readReloadOptions,
+  readText,
+} from './options.ts'
+import { ProcessEngine } from './process/engine.ts'
+import { checkIsolation, isIsolatedAlready } from './process/spawn.ts'
+import type { Keeping } from './process/supervisor.ts'
+import { type Open, Residence } from './residence.ts'
 
 /** Tokenizers whose reference normalises text to NFC first; llama.cpp's do not. */
 const nfcTokenizers = /qwen2/
 
+type OpenFile = ReturnType<typeof opener>
+
+/** What an engine is opened with, but for the file. */
+type EngineOptions = Omit<NativeLoadOptions, 'path'>
+
 export class LoadedModel {
-  readonly info: ModelInfo
-  readonly facts: NativeModelFacts
-  readonly family: Family
-  readonly #model: NativeModel
-  #closed = false
+  readonly #kind: 'embed' | 'rank'
+  readonly #residence: Residence
+  readonly #openFile: OpenFile
+  readonly #template: Template
+  #state: Opened
 
   private constructor(
-    model: NativeModel,
-    facts: NativeModelFacts,
-    info: ModelInfo,
-    family: Family,
+    kind: 'embed' | 'rank',
+    residence: Residence,
+    openFile: OpenFile,
+    template: Template,
+    state: Opened,
   ) {
-    this.#model = model
-    this.facts = facts
-    this.info = info
-    this.family = family
+    this.#kind = kind
+    this.#residence = residence
+    this.#openFile = openFile
+    this.#template = template
+    this.#state = state
   }
 
   static async load(kind: 'embed' | 'rank', name: unknown, given: unknown): Promise<LoadedModel> {
-    const { signal, onProgress, download, template = {}, ...options } = readLoadOptions(given)
+    const read = readLoadOptions(given)
+    const {
+      signal,
+      onProgress,
+      download,
+      template = {},
+      pool,
+      idleMs,
+      isolation,
+      ...options
+    } = read
     signal?.throwIfAborted()
     const gpu = options.gpu || ''
     const library = options.gpu ? gpuLibrary(options.gpu) : ''
-    const { binding, libraries } = native()
+    const keeping = isIsolatedAlready ? undefined : readIsolation(isolation)
+    if (keeping) checkIsolation(keeping.execPath)
+    // Before a download: without the addon there is no use in one.
+    else native()
     const wanted = readText(name, 'the model name or path')
     const found = await resolveModel(wanted, { ...download, signal, onProgress })
     const path = found.paths[0]!
-    const model = new binding.Model()
-    const facts = await reporting(
-      onProgress,
-      () => model.abort(),
-      (told): Promise<NativeModelFacts> => {
-        const meter = new Meter({ phase: 'load', unit: 'steps', total: 100, file: path }, told)
-        const progress = told && ((fraction: number) => meter.reach(100 * fraction))
-        const all = { ...options, path, kind, gpu, gpuLibrary: library }
-        const loading = model.load(all, libraries, progress)
-        return call(signal ? abortable(loading, signal, () => model.abort()) : loading)
-      },
+    const all: EngineOptions = { ...options, kind, gpu, gpuLibrary: library }
+    const openFile = opener(all, keeping)
+    const bytes = pool ? sizeOf(found.paths) : 0
+    let state: Opened | undefined
+    const open = openFile(path, () => state?.facts.fingerprint)
+    const residence = await Residence.load(
+      open,
+      { path, bytes, idleMs, budget: pool },
+      { signal, onProgress },
     ).catch(async (error: unknown) => {
       throw (await adapterError(error, path)) ?? error
     })
-    const info = modelInfo(found, facts)
-    if (kind === 'embed') warnOf(info)
-    const family = familyOf(facts.architecture, facts.name, path)
-    return new LoadedModel(model, facts, info, withTemplate(family, template))
+    state = openedOf(kind, found, residence.engine!.facts, keeping !== undefined, template)
+    return new LoadedModel(kind, residence, openFile, template, state)
+  }
+
+  get info(): ModelInfo {
+    return this.#state.info
+  }
+
+  get facts(): NativeModelFacts {
+    return this.#state.facts
+  }
+
+  get family(): Family {
+    return this.#state.family
+  }
+
+  get isLoaded(): boolean {
+    return this.#residence.engine !== undefined
   }
 
   /** What stands before each text. */
@@ -90,12 +131,12 @@ export class LoadedModel {
     out: Out,
     control: Control,
   ): Promise<Outcome> {
-    if (this.#closed) {
-      throw new Qwen3Error('ERR_CLOSED', 'This model is closed', {}, { remedy: 'Load it again.' })
-    }
     const text = (body: string) => this.#text(shape(body))
     const heads = groups.map(({ head, bodies }) => ({ head: this.#text(head), bodies }))
-    return runJob(this.#model, options, heads, text, out, control)
+    return this.#residence.use(
+      (engine) => engine.run(options, heads, text, out, control),
+      control.signal,
+    )
   }
 
   /** As the reference tokenizer sees it. */
@@ -103,13 +144,144 @@ export class LoadedModel {
     return nfcTokenizers.test(this.facts.tokenizer) ? text.normalize('NFC') : text
   }
 
-  stats(): NativeStats {
-    return this.#model.stats()
+  stats(): EngineStats {
+    return this.#residence.stats()!
   }
 
-  async close(): Promise<void> {
-    this.#closed = true
-    await this.#model.close()
+  /** Passes as the first calls will want them: pages are touched, kernels of devices compiled. */
+  async warm(signal: AbortSignal | undefined): Promise<void> {
+    const { maxTokens, budget } = this.facts
+    signal?.throwIfAborted()
+    const words = Math.max(1, Math.min(budget, maxTokens) - 8)
+    const job = warmJob[this.#kind]
+    const width = this.#kind === 'embed' ? this.facts.rowWidth : 0
+    for (const text of ['a', 'a '.repeat(words)]) {
+      const groups = [{ head: '', bodies: [text] }]
+      const out =
+        this.#kind === 'embed'
+          ? { vectors: new Float32Array(width) }
+          : { scores: new Float64Array(1) }
+      await this.run({ ...job, dimensions: width }, groups, (body) => body, out, { signal })
+    }
+  }
+
+  /** The same file, or another one, read beside the one in memory; then it takes its place. */
+  async reload(name: unknown, given: unknown): Promise<void> {
+    const { signal, onProgress, download } = readReloadOptions(given)
+    signal?.throwIfAborted()
+    const before = this.#state
+    const wanted = name === undefined ? before.name : readText(name, 'the model name or path')
+    const found = await resolveModel(wanted, { ...download, signal, onProgress })
+    const path = found.paths[0]!
+    let state: Opened | undefined
+    const open = this.#openFile(path, () => state?.facts.fingerprint)
+    await this.#residence.exchange(
+      open,
+      {
+        check: ({ facts }) => {
+          state = openedOf(this.#kind, found, facts, before.info.isolated, this.#template)
+          refuseOther(before, state)
+        },
+        onExchange: () => {
+          this.#state = state!
+        },
+      },
+      { signal, onProgress },
+    )
+  }
+
+  unload(): Promise<void> {
+    return this.#residence.unload()
+  }
+
+  close(): Promise<void> {
+    return this.#residence.close()
+  }
+}
+
+/** What is known of an open model. */
+interface Opened {
+  readonly name: string
+  readonly info: ModelInfo
+  readonly facts: NativeModelFacts
+  readonly family: Family
+}
+
+function openedOf(
+  kind: 'embed' | 'rank',
+  found: ResolvedModel,
+  facts: NativeModelFacts,
+  isolated: boolean,
+  template: Template,
+): Opened {
+  const path = found.paths[0]!
+  const info = modelInfo(found, facts, isolated)
+  if (kind === 'embed') warnOf(info)
+  const family = withTemplate(familyOf(facts.architecture, facts.name, path), template)
+  return { name: found.bundled ? 'mini' : path, info, facts, family }
+}
+
+/** Vectors of both are stored side by side, and callers hold what they know of the first: its width, its prompts. */
+function refuseOther(before: Opened, after: Opened): void {
+  const what = [
+    ['dimensions', before.facts.rowWidth, after.facts.rowWidth],
+    ['family', before.family.name, after.family.name],
+    ['pooling', before.facts.pooling ?? 'none', after.facts.pooling ?? 'none'],
+  ] as const
+  for (const [name, expected, found] of what) {
+    if (expected === found) continue
+    throw new Qwen3Error(
+      'ERR_MODEL_MISMATCH',
+      `Expected a model of the same ${name} (${expected}) but ${after.info.path} has ${found}`,
+      { path: after.info.path, expected, found },
+      { remedy: 'Load it as a model of its own.' },
+    )
+  }
+}
+
+/** Opens files with the options of one load. A file that is not what it was is refused. */
+function opener(options: EngineOptions, keeping: Keeping | undefined) {
+  return (path: string, fingerprint: () => string | undefined): Open =>
+    async (control) => {
+      const all = { ...options, path }
+      const engine: Engine = keeping
+        ? await ProcessEngine.open(all, keeping, control)
+        : await LocalEngine.open(all, control)
+      const expected = fingerprint()
+      if (expected === undefined || expected === engine.facts.fingerprint) return engine
+      await engine.close()
+      throw new Qwen3Error(
+        'ERR_MODEL_CHANGED',
+        `${path} is another model than it was when it was loaded`,
+        { path, expected, found: engine.facts.fingerprint },
+        { remedy: 'Take it with reload(), or load it anew.' },
+      )
+    }
+}
+
+function sizeOf(paths: readonly string[]): number {
+  return paths.reduce((sum, path) => sum + statSync(path).size, 0)
+}
+
+const warmJob = {
+  embed: jobOf('embed', 'last'),
+  rank: jobOf('rank', 'rank'),
+}
+
+function jobOf(task: 'embed' | 'rank', pooling: string): NativeJobOptions {
+  return {
+    task,
+    onlyTokens: false,
+    onlyText: false,
+    pooling,
+    interactive: true,
+    truncate: true,
+    failFast: true,
+    normalize: false,
+    probability: false,
+    dimensions: 0,
+    prefix: '',
+    suffix: '',
   }
 }
 

@@ -1,10 +1,7 @@
-// The typed mirror of native/addon, its loader, and call(), which turns native failures into Qwen3Error.
+// The typed mirror of native/addon, and call(), which turns native failures into Qwen3Error.
 // Everything that crosses is already checked: the addon trusts and asserts.
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import { unpacked } from './asar.ts'
+import { loadBinding } from './binding.ts'
 import { type Facts, Qwen3Error, type Qwen3ErrorCode } from './errors.ts'
-import { isBundled, root } from './root.ts'
 
 export interface NativeFinding {
   fatal: boolean
@@ -45,6 +42,8 @@ export interface NativeModelFacts extends NativeFacts {
   maxTokens: number
   budget: number
   rowWidth: number
+  threads: number
+  threadsReason: string
 }
 
 export interface NativeLoadOptions {
@@ -59,6 +58,7 @@ export interface NativeLoadOptions {
   prefixCache: number
   gpu: string
   gpuLibrary: string
+  lockMemory: boolean
 }
 
 export interface NativeStats {
@@ -129,6 +129,8 @@ interface Binding {
   Model: new () => NativeModel
   Job: new (model: NativeModel, options: NativeJobOptions) => NativeJob
   inspect(path: string): Promise<NativeFacts>
+  /** Linux: the kernel ends this process with the one that started it, even where it hangs. Elsewhere nothing. */
+  endWithParent(): void
   codes(): string[]
 }
 
@@ -136,34 +138,9 @@ let loaded: { binding: Binding; libraries: string } | undefined
 
 /** The addon and the folder of the shared libraries beside it. */
 export function native(): { binding: Binding; libraries: string } {
-  loaded ??= load()
+  loaded ??= loadBinding() as { binding: Binding; libraries: string }
   return loaded
 }
-
-function load(): { binding: Binding; libraries: string } {
-  const require = createRequire(join(root, 'package.json'))
-  try {
-    const path = unpacked((require('node-gyp-build') as { path(dir: string): string }).path(root))
-    return { binding: require(path) as Binding, libraries: dirname(path) }
-  } catch (cause) {
-    const { platform, arch } = process
-    throw new Qwen3Error(
-      'ERR_NO_BINDING',
-      `No native build of qwen3-embed could be loaded for ${platform}-${arch}. Looked in ${join(root, 'prebuilds')} ` +
-        `and ${join(root, 'build', 'Release')}. The loader said: ${(cause as Error).message}`,
-      { platform, arch, bundled: isBundled ? 'yes' : 'no' },
-      { remedy: isBundled ? bundledRemedy : installRemedy, cause },
-    )
-  }
-}
-
-const bundledRemedy =
-  'This code was bundled, and a native addon cannot be: leave qwen3-embed out of the bundle (esbuild: --external:' +
-  "qwen3-embed; webpack: externals; Vite: ssr.external; Next: serverExternalPackages: ['qwen3-embed']) and install it " +
-  'where the bundle runs'
-const installRemedy =
-  'Reinstall qwen3-embed on this machine (not copied from another system), or build it with ' +
-  '`npm install cmake-js node-addon-api node-api-headers && npm rebuild qwen3-embed`, which needs g++ and cmake'
 
 /**
  * Awaits a call into the addon. A native failure carries no JS stack, so it is thrown again from here, with the

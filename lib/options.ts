@@ -3,6 +3,7 @@ import { misuse, refuseUnknown } from './errors.ts'
 import type { Template } from './families.ts'
 import type { PlaceOptions } from './models/places.ts'
 import type { Transfer } from './models/retry.ts'
+import { Pool } from './pool.ts'
 import type { OnProgress } from './progress.ts'
 
 /** How token rows become one vector. `none` keeps a row for each token. */
@@ -41,6 +42,22 @@ export interface LoadOptions {
   prefixCache?: number | undefined
   /** CPU kernels: ours where they suit the machine, or ggml's. @default 'auto' */
   kernels?: string | undefined
+  /**
+   * Compute in a process of its own, so that no failure of native code takes this one along: calls that ran are run again
+   * on a new process, or reject with ERR_PROCESS_DIED. Loads of the same file with the same options share one process.
+   * In Electron's main process it is a utility process; within a utility process, which is isolated already, nothing
+   * changes. @default false
+   */
+  isolation?: false | 'process' | IsolationOptions | undefined
+  /** Milliseconds without a call after which the memory is given back; the next call loads again. @default never */
+  idleMs?: number | undefined
+  /** Memory that several models share: see `createPool`. */
+  pool?: Pool | undefined
+  /**
+   * Keep the weights from being swapped out; what the system allows is told by `ulimit -l` (RLIMIT_MEMLOCK). Packed
+   * engine on a CPU. @default false
+   */
+  lockMemory?: boolean | undefined
   /** How a model that is not on this disk is fetched. */
   download?: DownloadOptions | undefined
   /**
@@ -51,6 +68,30 @@ export interface LoadOptions {
   /** Ends loading; the promise rejects with the signal's reason. */
   signal?: AbortSignal | undefined
   /** Called while the model is fetched (`phase: 'download'`, bytes) and while it is loaded (`phase: 'load'`). */
+  onProgress?: OnProgress | undefined
+}
+
+/** A process for the model, and how it is kept. */
+export interface IsolationOptions {
+  /**
+   * Run calls again, once, that ran when the process died: computing has no side effects. A call that was there at two
+   * deaths rejects, with the fact `suspect`. @default true
+   */
+  retry?: boolean | undefined
+  /** Restarts within one minute; then calls reject with ERR_PROCESS_DIED until it is over. @default 5 */
+  maxRestarts?: number | undefined
+  /** Resident bytes from which on the process is replaced by a new one between two calls. @default no limit */
+  maxMemory?: number | undefined
+  /** What the process runs, where it is not found beside this code: `dist/process/child.js` of this package. */
+  entry?: string | undefined
+  /** The Node that runs it. @default process.execPath */
+  execPath?: string | undefined
+}
+
+/** How a model is loaded once more. */
+export interface ReloadOptions {
+  download?: DownloadOptions | undefined
+  signal?: AbortSignal | undefined
   onProgress?: OnProgress | undefined
 }
 
@@ -110,6 +151,8 @@ export interface TokenOptions {
 
 /** A text, or the token ids of one. */
 export type TextOrIds = string | Int32Array
+
+const maxInt = 2 ** 31 - 1
 
 type Check<T> = (value: unknown, name: string) => T
 type Checks = Record<string, Check<unknown>>
@@ -180,9 +223,41 @@ const template: Check<string> = (value, name) => {
   throw misuse(TypeError, 'a string that ends in {text} and holds it once', name, value)
 }
 
+const pool: Check<Pool> = (value, name) => {
+  if (value instanceof Pool) return value
+  throw misuse(TypeError, 'what createPool returns', name, value)
+}
+
+const isolationChecks = {
+  retry: boolean,
+  maxRestarts: integer(0, 1000),
+  maxMemory: integer(1, Number.MAX_SAFE_INTEGER),
+  entry: string,
+  execPath: string,
+}
+
+const isolation: Check<LoadOptions['isolation']> = (value, name) => {
+  if (value === false || value === 'process') return value
+  if (typeof value === 'object' && value !== null) {
+    return known(isolationChecks, 'option of isolation')(value, name) as IsolationOptions
+  }
+  throw misuse(TypeError, "false, 'process' or an object", name, value)
+}
+
 const role = oneOf('query', 'document')
 const pooling = oneOf('last', 'mean', 'cls', 'none')
-const maxInt = 2 ** 31 - 1
+
+const download = known(
+  {
+    cacheDir: string,
+    endpoint: string,
+    token: string,
+    offline: boolean,
+    // Read by the downloader itself.
+    transfer: object,
+  },
+  'option of download',
+)
 
 const loadChecks = {
   engine: oneOf('auto', 'packed', 'generic'),
@@ -193,17 +268,11 @@ const loadChecks = {
   maxQueue: integer(1, maxInt),
   prefixCache: integer(0, maxInt),
   kernels: string,
-  download: known(
-    {
-      cacheDir: string,
-      endpoint: string,
-      token: string,
-      offline: boolean,
-      // Read by the downloader itself.
-      transfer: object,
-    },
-    'option of download',
-  ),
+  isolation,
+  idleMs: integer(1, maxInt),
+  pool,
+  lockMemory: boolean,
+  download,
   template: known({ query: template, document: template }, 'option of template'),
   signal,
   onProgress: callback,
@@ -258,7 +327,31 @@ export function readLoadOptions(given: unknown) {
     maxQueue: 262_144,
     prefixCache: 64 * 2 ** 20,
     kernels: 'auto',
+    isolation: false,
+    idleMs: 0,
+    lockMemory: false,
   })
+}
+
+/** How a process is kept, if there is one. */
+export function readIsolation(given: LoadOptions['isolation']) {
+  if (!given) return undefined
+  const {
+    retry = true,
+    maxRestarts = 5,
+    maxMemory = Number.MAX_SAFE_INTEGER,
+    entry,
+    execPath,
+  } = given === 'process' ? {} : given
+  return { retry, maxRestarts, maxMemory, entry, execPath }
+}
+
+export function readWarmOptions(given: unknown): AbortSignal | undefined {
+  return check<{ signal?: AbortSignal }>(given, { signal }).signal
+}
+
+export function readReloadOptions(given: unknown): ReloadOptions {
+  return check(given, { download, signal, onProgress: callback })
 }
 
 /** What a model and a method make of options that are left out. */

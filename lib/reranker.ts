@@ -5,6 +5,7 @@ import type { Group } from './job.ts'
 import { inspectModel, LoadedModel } from './model.ts'
 import {
   type LoadOptions,
+  type ReloadOptions,
   type RankOptions,
   readPairs,
   readRankOptions,
@@ -14,6 +15,7 @@ import {
   readTopOptions,
   type TokenOptions,
   type TopOptions,
+  readWarmOptions,
 } from './options.ts'
 import { defaultInstruction, pairBody, pairHead, pairPrefix, pairSuffix } from './prompts.ts'
 
@@ -108,6 +110,34 @@ export class Reranker {
     const groups = group(readPairs([[query, document]]))
     const { outcome } = await this.#run(groups, readTokenOptions(options), true, true)
     return outcome.ids[0]!
+  }
+
+  /** Whether it is in memory: not after `unload`, or `idleMs` without a call, until the next one. */
+  get isLoaded(): boolean {
+    return this.#model.isLoaded
+  }
+
+  /** Runs a short and a full pass, so that the first call need not wait for pages and devices. Loads first, if need be. */
+  warm(options?: { signal?: AbortSignal }): Promise<void> {
+    return this.#model.warm(readWarmOptions(options))
+  }
+
+  /** Gives the memory back, after the calls that run. The next call loads the same file again. */
+  unload(): Promise<void> {
+    return this.#model.unload()
+  }
+
+  /**
+   * Takes another file, or the same path again, without a pause: it is loaded beside the one in memory, calls made from
+   * then on go to it, and those that run end on the one before. `info` tells which it is; both have one `fingerprint`
+   * only if they are the same.
+   *
+   * @param name as for `load`. @default the path it was loaded from
+   * @throws Qwen3Error `ERR_MODEL_MISMATCH` if dimensions, family or pooling differ, and what `load` throws. The model
+   * stays as it was then.
+   */
+  reload(name?: string, options?: ReloadOptions): Promise<void> {
+    return this.#model.reload(name, options)
   }
 
   /** Waits for earlier calls, then frees the model. Later calls reject with `ERR_CLOSED`. Safe to call twice. */

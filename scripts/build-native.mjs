@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { llamaHeaders, llamaLibraries, llamaSources } from './llama.mjs'
+import { here } from './platforms.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { values: options } = parseArgs({
@@ -26,7 +27,9 @@ const { values: options } = parseArgs({
 })
 
 const platform = `${process.platform}-${process.env.npm_config_arch ?? process.arch}`
-const libraries = options.llama === 'source' ? null : llamaLibraries(platform)
+// Those of npm are made for glibc.
+const isMusl = here().endsWith('-musl')
+const libraries = options.llama === 'source' || isMusl ? null : llamaLibraries(platform)
 const source = libraries === null
 const sanitizers = { address: 'address,undefined', thread: 'thread' }
 if (options.sanitize && !sanitizers[options.sanitize]) {
@@ -40,6 +43,8 @@ const definitions = {
   LLAMA_HEADERS: source ? llamaSources() : llamaHeaders(),
   LLAMA_LIBRARIES: libraries ?? '',
   NODE_ADDON_API: packageFolder('node-addon-api'),
+  // prebuild.mjs sets it: what it makes is for other machines.
+  QWEN3_PORTABLE: process.env.QWEN3_EMBED_PORTABLE ? 'ON' : 'OFF',
   QWEN3_TESTS: options.tests || options.sanitize ? 'ON' : 'OFF',
   QWEN3_SANITIZE: sanitizers[options.sanitize] ?? '',
 }

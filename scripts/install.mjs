@@ -1,19 +1,9 @@
-// A published package carries prebuilds, so this finds one and does nothing. Without one (a clone, a platform
-// we do not build for) it compiles.
+// Of a checkout: compiles the addon, unless it is there. What is published has no such script: it has packages for
+// platforms, and `npx qwen3-embed build` for the others.
 import { spawnSync } from 'node:child_process'
-import { createRequire } from 'node:module'
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-const require = createRequire(import.meta.url)
-const root = fileURLToPath(new URL('..', import.meta.url))
-const prebuilt = () => {
-  try {
-    return require('node-gyp-build').path(root)
-  } catch {
-    return null
-  }
-}
-
-if (prebuilt()) process.exit(0)
+if (existsSync(new URL('../build/Release/qwen3-embed.node', import.meta.url))) process.exit(0)
 const build = fileURLToPath(new URL('build-native.mjs', import.meta.url))
 process.exit(spawnSync(process.execPath, [build], { stdio: 'inherit' }).status ?? 1)

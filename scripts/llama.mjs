@@ -48,6 +48,11 @@ export function llamaLibraries(platform) {
   return join(folder, 'bins', platform)
 }
 
+/** Another npm package for trying things, by its version: its folder. What is released is never built with one. */
+export function fetchPackage(name, of) {
+  return tarball({ name, of })
+}
+
 function checkout(kind, paths) {
   const target = join(cache, kind)
   if (existsSync(target)) return target
@@ -64,18 +69,19 @@ function checkout(kind, paths) {
   return publish(scratch, target)
 }
 
-function tarball({ name, integrity }) {
-  const target = join(cache, name.replace('/', '+'))
+function tarball({ name, integrity, of = version }) {
+  const suffix = of === version ? '' : `@${of}`
+  const target = join(cache, name.replace('/', '+') + suffix)
   if (existsSync(target)) return join(target, 'package')
   const scratch = `${target}-${process.pid}`
   rmSync(scratch, { recursive: true, force: true })
   mkdirSync(scratch, { recursive: true })
-  console.error(`fetching ${name}@${version} from the npm registry`)
-  const spec = `${name}@${version}`
+  const spec = `${name}@${of}`
+  console.error(`fetching ${spec} from the npm registry`)
   const out = npm(['pack', spec, '--ignore-scripts', '--silent', '--pack-destination', scratch])
   const file = join(scratch, out.trim().split('\n').at(-1))
   const found = `sha512-${createHash('sha512').update(readFileSync(file)).digest('base64')}`
-  if (found !== integrity) {
+  if (integrity !== undefined && found !== integrity) {
     rmSync(scratch, { recursive: true, force: true })
     throw new Error(`${spec} has hash ${found}, expected ${integrity}: refusing to build with it`)
   }

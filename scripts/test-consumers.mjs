@@ -1,39 +1,28 @@
 // The package inside what people put it into: bundlers, file tracers, test runners, compilers, web frameworks. Packs it,
-// unpacks it into test/consumers/node_modules (with the build of this checkout where there is no prebuild), runs the tests
-// there. `npm run test:consumers`
+// unpacks it and this platform's package into test/consumers/node_modules, runs the tests there. `npm run test:consumers`
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { here } from './platforms.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = join(root, 'test', 'consumers')
 const run = (command, args, cwd = folder) => execFileSync(command, args, { cwd, stdio: 'inherit' })
 
 if (!existsSync(join(folder, 'node_modules', 'vite'))) run('npm', ['ci', '--no-audit', '--no-fund'])
+if (!existsSync(join(root, 'prebuilds', here()))) throw new Error('Run first: npm run prebuild')
 const packed = join(folder, 'node_modules', '.packed')
-rmSync(packed, { recursive: true, force: true })
-mkdirSync(packed)
-run('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', packed], root)
-const tarball = join(
-  packed,
-  readdirSync(packed).find((name) => name.endsWith('.tgz')),
-)
-const target = join(folder, 'node_modules', 'qwen3-embed')
-rmSync(target, { recursive: true, force: true })
-mkdirSync(target)
-run('tar', ['-xzf', tarball, '-C', target, '--strip-components=1'])
-if (!existsSync(join(target, 'prebuilds'))) {
-  const platform = `${process.platform}-${process.arch}`
-  cpSync(join(root, 'build', 'Release'), join(target, 'prebuilds', platform), { recursive: true })
+run(process.execPath, [join(root, 'scripts', 'pack.mjs'), '--partial', '--out', packed], root)
+const { packages } = JSON.parse(readFileSync(join(packed, 'packages.json'), 'utf8'))
+const tarballs = new Map(packages.map(({ name, file }) => [name, join(packed, file)]))
+const tarball = tarballs.get('qwen3-embed')
+for (const name of ['qwen3-embed', `@qwen3-embed/${here()}`]) {
+  const target = join(folder, 'node_modules', name)
+  rmSync(target, { recursive: true, force: true })
+  mkdirSync(target, { recursive: true })
+  run('tar', ['-xzf', tarballs.get(name), '-C', target, '--strip-components=1'])
 }
-cpSync(
-  join(root, 'node_modules', 'node-gyp-build'),
-  join(folder, 'node_modules', 'node-gyp-build'),
-  {
-    recursive: true,
-  },
-)
 const { status } = spawnSync('npx', ['vitest', 'run', ...process.argv.slice(2)], {
   cwd: folder,
   stdio: 'inherit',

@@ -16,10 +16,20 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   { room: /^lib\/encodings\.ts$/, may: /^lib\/(errors|options)\.ts$/ },
   {
     room: /^lib\/options\.ts$/,
-    may: /^lib\/(errors|families|progress)\.ts$|^lib\/models\/(places|retry)\.ts$/,
+    may: /^lib\/(errors|families|pool|progress)\.ts$|^lib\/models\/(places|retry)\.ts$/,
   },
-  { room: /^lib\/(native|gpu)\.ts$/, may: /^lib\/(asar|errors|root)\.ts$/ },
-  { room: /^lib\/info\.ts$/, may: /^lib\/(families|native|options)\.ts$/ },
+  { room: /^lib\/libc\.ts$/, may: /^$/ },
+  { room: /^lib\/binding\.ts$/, may: /^lib\/(asar|errors|libc|root)\.ts$/ },
+  { room: /^lib\/native\.ts$/, may: /^lib\/(binding|errors)\.ts$/ },
+  { room: /^lib\/gpu\.ts$/, may: /^lib\/(asar|errors|root)\.ts$/ },
+  { room: /^lib\/info\.ts$/, may: /^lib\/(engine|families|native|options)\.ts$/ },
+  { room: /^lib\/engine\.ts$/, may: /^lib\/(job|native|progress)\.ts$/ },
+  { room: /^lib\/residence\.ts$/, may: /^lib\/(engine|errors|job)\.ts$/ },
+  { room: /^lib\/pool\.ts$/, may: /^lib\/(errors|residence)\.ts$/ },
+  {
+    room: /^lib\/process\//,
+    may: /^lib\/process\/|^lib\/(engine|errors|job|native|progress|root)\.ts$/,
+  },
   { room: /^lib\/job\.ts$/, may: /^lib\/(errors|native|progress)\.ts$/ },
   {
     room: /^lib\/inspect\.ts$/,
@@ -27,7 +37,7 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   },
   {
     room: /^lib\/model\.ts$/,
-    may: /^lib\/(errors|families|gguf-type|gpu|info|job|native|options|progress)\.ts$|^lib\/models\/resolve\.ts$/,
+    may: /^lib\/(engine|errors|families|gguf-type|gpu|info|job|native|options|residence)\.ts$|^lib\/models\/resolve\.ts$|^lib\/process\//,
   },
   {
     room: /^lib\/(embedder|reranker)\.ts$/,
@@ -35,7 +45,7 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   },
   {
     room: /^lib\/index\.ts$/,
-    may: /^lib\/(?!native|job|model\.ts|gpu|cli|eval|server|integrations)/,
+    may: /^lib\/(?!native|binding|job|engine|residence|process|model\.ts|gpu|cli|eval|server|integrations)/,
   },
   {
     room: /^lib\/models\//,
@@ -122,7 +132,13 @@ describe('the addon', () => {
     const { binding } = native()
     const members = (type: { prototype: object }) =>
       Object.getOwnPropertyNames(type.prototype).filter((name) => name !== 'constructor')
-    expect(Object.keys(binding).sort()).toEqual(['Job', 'Model', 'codes', 'inspect'])
+    expect(Object.keys(binding).sort()).toEqual([
+      'Job',
+      'Model',
+      'codes',
+      'endWithParent',
+      'inspect',
+    ])
     expect(members(binding.Model).sort()).toEqual(['abort', 'close', 'load', 'stats'])
     expect(members(binding.Job as never).sort()).toEqual(['abort', 'add', 'run'])
   })

@@ -37,7 +37,7 @@ async function urlOf(child: ChildProcess): Promise<string> {
   let text = ''
   for await (const chunk of child.stdout!) {
     text += chunk
-    const found = /"listening":"([^"]+)"/.exec(text)
+    const found = /"ready":"([^"]+)"/.exec(text)
     if (found) return found[1]!
   }
   throw new Error(`It ended: ${text}`)
@@ -49,7 +49,7 @@ function follow(child: ChildProcess): Promise<string> {
     let text = ''
     child.stdout!.on('data', (chunk) => {
       text += chunk
-      const found = /"listening":"([^"]+)"/.exec(text)
+      const found = /"ready":"([^"]+)"/.exec(text)
       if (found) resolve(found[1]!)
     })
     child.on('exit', () => reject(new Error(`It ended: ${text}`)))
@@ -135,9 +135,9 @@ describe('a service', () => {
          worker.on('message', (message) => { if (message === 'ready') worker.ready = true })
          worker.on('listening', ({ port }) => resolve(port))
        })))
-       const answer = await fetch('http://127.0.0.1:' + ports[0] + '/health')
        const codes = Promise.all(workers.map((worker) => new Promise((resolve) => worker.on('exit', (code) => resolve(code)))))
        while (!workers.every((worker) => worker.ready)) await new Promise((resolve) => setTimeout(resolve, 20))
+       const answer = await fetch('http://127.0.0.1:' + ports[0] + '/health')
        workers[0].send('shutdown')
        workers[1].disconnect()
        console.log(JSON.stringify({ status: answer.status, codes: await codes }))`,

@@ -20,6 +20,19 @@ export const loadOptions: Options = {
   engine: { value: 'NAME', choices: engines, help: 'auto, packed or generic; default: auto' },
 }
 
+const isolations = ['process', 'none'] as const
+
+/** Of commands that stay. */
+export const isolationOption: Options[string] = {
+  value: 'WHERE',
+  choices: isolations,
+  help: 'compute in a process of its own, which is started again if it fails, or in none. Default: process',
+}
+
+export function isolationOf(args: Arguments): LoadOptions['isolation'] {
+  return args.text('isolation') === 'none' ? false : 'process'
+}
+
 /**
  * A model by its name, or by what stands for none (`defaults.ts`). The bundled model, which no one asked for by name, is
  * announced whatever happens.
@@ -46,12 +59,22 @@ export async function findModel(
   return found
 }
 
-export async function loadEmbedder(args: Arguments, session: Session, name = args.text('model')) {
-  return load(Embedder, await findModel(name, session), args, session)
+export async function loadEmbedder(
+  args: Arguments,
+  session: Session,
+  name = args.text('model'),
+  more: LoadOptions = {},
+) {
+  return load(Embedder, await findModel(name, session), args, session, more)
 }
 
-export async function loadReranker(args: Arguments, session: Session, name = args.text('model')) {
-  return load(Reranker, await findModel(name, session), args, session)
+export async function loadReranker(
+  args: Arguments,
+  session: Session,
+  name = args.text('model'),
+  more: LoadOptions = {},
+) {
+  return load(Reranker, await findModel(name, session), args, session, more)
 }
 
 /** What {@link loadOptions} were given, for the API. */
@@ -73,11 +96,13 @@ export async function load<Model extends Embedder | Reranker>(
   found: ResolvedModel,
   args: Arguments,
   session: Session,
+  more: LoadOptions = {},
 ): Promise<Model> {
   const progress = new Progress('loading', session)
   try {
     const model = await kind.load(found.bundled ? 'mini' : found.paths[0]!, {
       ...readLoadOptions(args),
+      ...more,
       signal: session.signal,
       onProgress: progress.follow,
     })

@@ -5,6 +5,7 @@ import { version } from '../root.ts'
 import { Arguments } from './arguments.ts'
 import { completionFor } from './completion.ts'
 import { bench } from './bench.ts'
+import { build } from './build.ts'
 import type { Command } from './command.ts'
 import { embed } from './embed.ts'
 import { evaluation } from './eval/family.ts'
@@ -37,6 +38,7 @@ const commands: readonly Command[] = [
   evaluation,
   serve,
   mcp,
+  build,
   completionFor(() => commands),
 ]
 

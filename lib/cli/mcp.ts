@@ -1,6 +1,6 @@
 import { finished } from 'node:stream/promises'
 import { type Command, remark } from './command.ts'
-import { loadEmbedder, loadOptions, loadReranker } from './load.ts'
+import { isolationOf, isolationOption, loadEmbedder, loadOptions, loadReranker } from './load.ts'
 import { Misuse } from './misuse.ts'
 
 const peer = '@modelcontextprotocol/server'
@@ -18,6 +18,7 @@ export const mcp: Command = {
   options: {
     reranker: { value: 'NAME', help: 'a reranker; without one there is no rerank tool' },
     root: { value: 'FOLDER', help: 'the folder whose files may be read' },
+    isolation: isolationOption,
     ...loadOptions,
   },
   examples: [
@@ -34,8 +35,11 @@ export const mcp: Command = {
       throw new Error(`This needs the package ${peer}. Run: npm install ${peer}`, { cause: error })
     })
     const [root, rerankerName] = [args.text('root'), args.text('reranker')]
-    const embedder = await loadEmbedder(args, session)
-    const reranker = rerankerName ? await loadReranker(args, session, rerankerName) : undefined
+    const apart = { isolation: isolationOf(args) }
+    const embedder = await loadEmbedder(args, session, args.text('model'), apart)
+    const reranker = rerankerName
+      ? await loadReranker(args, session, rerankerName, apart)
+      : undefined
     remark(session, 'qwen3-embed: speaking MCP on stdin and stdout')
     const left = finished(process.stdin, { writable: false, signal: session.signal })
     const optional = { ...(reranker ? { reranker } : {}), ...(root ? { root } : {}) }

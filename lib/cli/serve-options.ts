@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { durationOf, type HandlerOptions, isOpenTo, type ServeOptions } from '../server/index.ts'
 import type { Arguments, Options } from './arguments.ts'
-import { loadOptions } from './load.ts'
+import { isolationOption, loadOptions } from './load.ts'
 import { Misuse } from './misuse.ts'
 
 export const serveOptions: Options = {
@@ -30,6 +30,7 @@ export const serveOptions: Options = {
     value: 'BYTES',
     help: 'load models at their first request, at most so many bytes of them (8GB); the one used longest ago goes',
   },
+  isolation: isolationOption,
   'max-queue': {
     value: 'N',
     help: 'texts that may wait for each model; more get 429. Default: 16384',

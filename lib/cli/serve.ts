@@ -1,12 +1,16 @@
-import cluster from 'node:cluster'
-import { createServer } from 'node:net'
 import { basename } from 'node:path'
 import { Embedder, inspect, type LoadOptions, Reranker, type ResolvedModel } from '../index.ts'
-import { serve as listen, type ModelSource, type ServeOptions } from '../server/index.ts'
+import {
+  type HandlerOptions,
+  serve as listen,
+  type ModelSource,
+  type Opening,
+  type ServeOptions,
+} from '../server/index.ts'
 import type { Arguments } from './arguments.ts'
 import { type Command, remark, type Session } from './command.ts'
 import { heedSupervisor } from './interrupt.ts'
-import { findModel, load } from './load.ts'
+import { findModel, isolationOf, load } from './load.ts'
 import { Misuse } from './misuse.ts'
 import { becomeService } from './print.ts'
 import { readSettings, serveOptions } from './serve-options.ts'
@@ -39,11 +43,10 @@ export const serve: Command = {
 
   async run(args, session) {
     const settings = await readSettings(args, log)
-    // Now, and not after minutes of loading.
-    await tryPort(settings)
-    const models = await openModels(args, session)
+    const words = wordsOf(args)
+    const models: Models = {}
     try {
-      await runUntilStopped({ ...settings, models }, args, session)
+      await runUntilStopped(settings, { words, models }, args, session)
     } finally {
       await Promise.all(Object.values(models).map((model) => 'close' in model && model.close()))
     }
@@ -51,73 +54,113 @@ export const serve: Command = {
   },
 }
 
-type Models = ServeOptions['models']
+type Models = HandlerOptions['models']
 
-async function runUntilStopped(options: ServeOptions, args: Arguments, session: Session) {
+/** A model as it is asked for, and the name that clients know it by. */
+interface Word {
+  readonly name: string
+  readonly model: string | undefined
+}
+
+async function runUntilStopped(
+  settings: Omit<ServeOptions, 'models'>,
+  { words, models }: { words: readonly Word[]; models: Models },
+  args: Arguments,
+  session: Session,
+) {
   const patience = 1000 * (args.number('drain', 0) ?? 30)
   becomeService()
   const leave = heedSupervisor()
-  const server = await listen(options)
-  if (!args.has('no-log')) {
-    const models = Object.keys(options.models)
-    log({ time: new Date().toISOString(), listening: server.url, models })
-  }
-  remark(session, `serving ${Object.keys(options.models).join(', ')} at ${server.url}`)
+  const opener = (opening: Opening) => openModels(words, models, opening, args, session)
+  const server = await listen({ ...settings, models: opener }).catch((error) => {
+    throw portError(error, settings)
+  })
+  const time = () => new Date().toISOString()
+  const names = words.map(({ name }) => name)
+  if (!args.has('no-log')) log({ time: time(), listening: server.url, models: names })
+  await server.ready
+  if (!args.has('no-log')) log({ time: time(), ready: server.url })
+  remark(session, `serving ${names.join(', ')} at ${server.url}`)
   // PM2's wait_ready.
   process.send?.('ready')
+  const forget = reloadOnHangup(models, session)
   if (!session.signal.aborted) {
     await new Promise<void>((resolve) => {
       session.signal.addEventListener('abort', () => resolve(), { once: true })
     })
   }
+  forget()
   remark(session, 'stopping: requests that run may end')
   await server.close({ patience })
   leave()
 }
 
-async function tryPort({ port = 8080, host = '127.0.0.1' }: Partial<ServeOptions>): Promise<void> {
-  // In a cluster the primary holds the port for all.
-  if (port === 0 || cluster.isWorker) return
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(portError(error, host, port)))
-    server.listen(port, host, () => server.close(() => resolve()))
-  })
+/** A supervisor's way to say that files have changed. At a terminal the same signal ends everything. */
+function reloadOnHangup(models: Models, session: Session): () => void {
+  const reload = async () => {
+    for (const [name, model] of Object.entries(models)) {
+      if (!('reload' in model)) continue
+      try {
+        await model.reload()
+        remark(session, `reloaded ${name}: ${model.info.fingerprint}`)
+      } catch (error) {
+        remark(session, `${name} stays as it was: ${(error as Error).message}`)
+      }
+    }
+  }
+  const onHangup = () => void reload()
+  process.on('SIGHUP', onHangup)
+  return () => process.off('SIGHUP', onHangup)
 }
 
-function portError(error: NodeJS.ErrnoException, host: string, port: number): Error {
+function portError(error: NodeJS.ErrnoException, { port = 8080, host = '127.0.0.1' }): Error {
   const why: Record<string, string> = {
     EADDRINUSE: `Something listens on ${host}:${port} already. Use --port with another one, or 0 for any`,
     EACCES: `This user may not listen on port ${port}. Use --port with one from 1024 on`,
     EADDRNOTAVAIL: `This machine has no address ${host}. Use --host with one that it has, or 0.0.0.0 for all`,
     ENOTFOUND: `There is no host ${host}. Use --host with an address of this machine`,
   }
-  return new Error(why[error.code ?? ''] ?? error.message, { cause: error })
+  const sentence = why[error.code ?? '']
+  return sentence === undefined ? error : new Error(sentence, { cause: error })
 }
 
 function log(line: object): void {
   process.stdout.write(`${JSON.stringify(line)}\n`)
 }
 
-async function openModels(args: Arguments, session: Session): Promise<Models> {
+function wordsOf(args: Arguments): Word[] {
+  const given = [args.text('model'), ...args.positionals].filter((word) => word !== undefined)
+  const words = (given.length > 0 ? given : [undefined]).map(named)
+  for (const [i, { name }] of words.entries()) {
+    if (words.findIndex((word) => word.name === name) === i) continue
+    throw new Misuse(`Two models are named ${name}`)
+  }
+  return words
+}
+
+/** Into `models`, so that those that are open are known whatever happens to the next one. */
+async function openModels(
+  words: readonly Word[],
+  models: Models,
+  opening: Opening,
+  args: Arguments,
+  session: Session,
+): Promise<Models> {
   const isLazy = args.text('keep-alive') !== undefined || args.text('memory') !== undefined
-  const models: Models = {}
-  const words = [args.text('model'), ...args.positionals].filter((word) => word !== undefined)
-  try {
-    for (const word of words.length > 0 ? words : [undefined]) {
-      const { name, model } = named(word)
-      if (Object.hasOwn(models, name)) throw new Misuse(`Two models are named ${name}`)
-      const source = await sourceOf(await findModel(model, session), args, session)
-      models[name] = isLazy ? source : await source.load()
-    }
-  } catch (error) {
-    await Promise.all(Object.values(models).map((model) => 'close' in model && model.close()))
-    throw error
+  for (const { name, model } of words) {
+    opening.doing = `find ${name}`
+    const source = await sourceOf(await findModel(model, session), args, session)
+    opening.doing = `load ${name}`
+    const one = isLazy ? source : await source.load()
+    models[name] = one
+    opening.doing = `warm ${name}`
+    if ('warm' in one) await one.warm({ signal: session.signal })
+    opening.opened++
   }
   return models
 }
 
-function named(word: string | undefined): { name: string; model: string | undefined } {
+function named(word: string | undefined): Word {
   if (word === undefined) return { name: 'mini', model: undefined }
   const [, name, model] = /^([\w.:/@-]+)=(.+)$/.exec(word) ?? []
   if (name !== undefined) return { name, model }
@@ -137,6 +180,7 @@ async function sourceOf(
   const more = {
     maxQueue: args.integer('max-queue', 1) ?? 16_384,
     budget: args.integer('budget', 16, 65_536),
+    isolation: isolationOf(args),
   }
   const kind: { load(name: string, options: LoadOptions): Promise<Embedder | Reranker> } = ranks
     ? Reranker

@@ -1,5 +1,6 @@
 export { durationOf } from './duration.ts'
 export { createHandler, type Handler } from './handler.ts'
+export type { Opening } from './opening.ts'
 export type { HandlerOptions, Limits, ModelSource } from './options.ts'
 export type { LogLine } from './request-log.ts'
 export { isOpenTo, type RunningServer, type ServeOptions, serve } from './serve.ts'

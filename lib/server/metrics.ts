@@ -108,6 +108,18 @@ const modelMetrics: readonly ModelMetric[] = [
     of: ({ model }) => [[{}, 1 - model.stats.tokensRun / model.stats.tokens]],
   },
   {
+    name: 'process_restarts_total',
+    type: 'counter',
+    help: 'How often the process of a model died and was started again.',
+    of: ({ model }) => ofProcess(model.stats.process?.restarts),
+  },
+  {
+    name: 'process_memory_bytes',
+    type: 'gauge',
+    help: 'Resident memory of the process of a model; 0 while it is being started.',
+    of: ({ model }) => ofProcess(model.stats.process?.memory),
+  },
+  {
     name: 'pass_seconds_total',
     type: 'counter',
     help: 'Time in passes.',
@@ -121,6 +133,11 @@ const modelMetrics: readonly ModelMetric[] = [
     },
   },
 ]
+
+/** Only of models that have a process of their own. */
+function ofProcess(value: number | undefined): [Record<string, string>, number][] {
+  return value === undefined ? [] : [[{}, value]]
+}
 
 /** A model with several names is counted once, under the first. */
 function distinct(all: readonly Served[]): Served[] {

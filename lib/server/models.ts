@@ -80,6 +80,14 @@ export class Models {
     this.#named(name).keep(milliseconds)
   }
 
+  /** Those that are in memory by their names, or the one of a name; one model with several names comes once. */
+  reloadable(name?: string): Served[] {
+    const loaded = this.loaded
+    const named = name === undefined ? undefined : this.#named(name)
+    const those = named ? loaded.filter((one) => one === named.served) : loaded
+    return those.filter((one, i) => those.findIndex(({ model }) => model === one.model) === i)
+  }
+
   /** Unloads what was loaded here. */
   async close(): Promise<void> {
     await Promise.all(this.#slots.map((slot) => slot.unload()))

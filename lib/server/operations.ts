@@ -1,14 +1,42 @@
 // What operators ask a server: is it well, what is in it, what does it speak. And the page.
 import { version } from '../root.ts'
-import { answer, count, flag, nullable, object, text as string } from './answers.ts'
-import { type Context, get, type Route } from './context.ts'
-import { type HttpResponse, json, text } from './http/messages.ts'
+import { answer, array, count, flag, nullable, object, text } from './answers.ts'
+import { type Context, get, post, type Route } from './context.ts'
+import { type HttpResponse, json, text as plain } from './http/messages.ts'
 import type { Listed } from './models.ts'
 import { page } from './page.ts'
 import { RequestError } from './request-error.ts'
+import { body, optional, string, type Values } from './schema.ts'
 
-function ready({ server }: Context): HttpResponse {
-  return server.isClosing ? json({ status: 'stopping' }, 503) : json({ status: 'ok' })
+/** A model that is not loaded is loaded when it is asked for; one whose process is being started again is not ready. */
+function ready({ server, models }: Context): HttpResponse {
+  if (server.isClosing) return json({ status: 'stopping' }, 503)
+  const isRestarting = models.loaded.some(
+    ({ model }) => model.isLoaded && model.stats.process?.memory === 0,
+  )
+  return isRestarting ? json({ status: 'restarting' }, 503) : json({ status: 'ok' })
+}
+
+const reloadBody = body('ReloadRequest', {
+  model: optional(string, 'Default: all that are loaded.'),
+})
+
+/** Takes the files anew that stand at the models' paths; each call in between is answered by one or the other. */
+async function reload(
+  { models, settings, signal }: Context,
+  { model }: Values<typeof reloadBody.fields>,
+): Promise<HttpResponse> {
+  if (settings.keys.length === 0) {
+    throw new RequestError('forbidden', 'Expected a server with an API key for this')
+  }
+  const reloaded = []
+  for (const { name, model: one } of models.reloadable(model)) {
+    const before = one.info.fingerprint
+    await one.reload(undefined, { signal })
+    const { fingerprint } = one.info
+    reloaded.push({ model: name, fingerprint, changed: fingerprint !== before })
+  }
+  return json({ reloaded })
 }
 
 /** TEI's: of one model, which `?model=` names. */
@@ -40,7 +68,7 @@ function typeOf({ kind, info: { pooling } }: Listed) {
 }
 
 function metrics({ server, models }: Context): HttpResponse {
-  return text(server.metrics.text(models, server.inFlight), 'text/plain; version=0.0.4')
+  return plain(server.metrics.text(models, server.inFlight), 'text/plain; version=0.0.4')
 }
 
 function root({ server, settings }: Context): HttpResponse {
@@ -48,14 +76,17 @@ function root({ server, settings }: Context): HttpResponse {
   return settings.page ? page() : json({ status: 'ok' })
 }
 
-const status = answer('Status', object({ status: { enum: ['ok', 'stopping', 'alive'] } }))
+const status = answer(
+  'Status',
+  object({ status: { enum: ['ok', 'loading', 'restarting', 'stopping', 'alive'] } }),
+)
 const infoAnswer = answer(
   'TeiInfo',
   object({
-    model_id: string,
-    model_sha: nullable(string),
-    model_dtype: string,
-    served_model_name: string,
+    model_id: text,
+    model_sha: nullable(text),
+    model_dtype: text,
+    served_model_name: text,
     model_type: { type: 'object' },
     max_concurrent_requests: count,
     max_input_length: count,
@@ -64,9 +95,9 @@ const infoAnswer = answer(
     max_client_batch_size: count,
     auto_truncate: flag,
     tokenization_workers: count,
-    version: string,
-    sha: nullable(string),
-    docker_label: nullable(string),
+    version: text,
+    sha: nullable(text),
+    docker_label: nullable(text),
   }),
 )
 
@@ -76,9 +107,10 @@ export function operationRoutes(hasPage: boolean): Route[] {
     get(
       {
         ...open,
-        paths: ['/health', '/ping', '/readyz'],
+        paths: ['/health', '/ping', '/readyz', '/health/ready'],
         id: 'health',
-        summary: '200 while it takes requests, 503 while it stops',
+        summary:
+          '200 while it takes requests; 503 while it loads, stops, or starts a process again',
         answer: status,
       },
       ready,
@@ -86,7 +118,7 @@ export function operationRoutes(hasPage: boolean): Route[] {
     get(
       {
         ...open,
-        paths: ['/livez'],
+        paths: ['/livez', '/health/live'],
         id: 'alive',
         summary: '200 while the process answers, also while it stops',
         answer: status,
@@ -103,6 +135,22 @@ export function operationRoutes(hasPage: boolean): Route[] {
       },
       info,
     ),
+    post(
+      {
+        paths: ['/admin/reload'],
+        id: 'reload',
+        dialect: 'openai',
+        summary: "Takes the models' files anew; needs a server with a key",
+        answer: answer(
+          'Reloaded',
+          object({
+            reloaded: array(object({ model: text, fingerprint: text, changed: flag })),
+          }),
+        ),
+      },
+      reloadBody,
+      reload,
+    ),
     get(
       {
         paths: ['/metrics'],
@@ -110,7 +158,7 @@ export function operationRoutes(hasPage: boolean): Route[] {
         dialect: 'openai',
         summary: "Counts in Prometheus' text format",
         media: 'text/plain',
-        answer: answer('Metrics', string),
+        answer: answer('Metrics', text),
       },
       metrics,
     ),
@@ -132,7 +180,7 @@ export function operationRoutes(hasPage: boolean): Route[] {
         dialect: 'openai',
         summary: hasPage ? 'A page to try the models on' : 'That the server runs',
         isOpen: true,
-        ...(hasPage ? { media: 'text/html', answer: answer('Page', string) } : { answer: status }),
+        ...(hasPage ? { media: 'text/html', answer: answer('Page', text) } : { answer: status }),
       },
       root,
     ),

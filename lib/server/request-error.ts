@@ -52,12 +52,17 @@ const kinds: Partial<Record<Qwen3Error['code'], ErrorKind>> = {
   ERR_QUEUE_FULL: 'overloaded',
   ERR_CLOSED: 'unavailable',
   ERR_OUT_OF_MEMORY: 'unavailable',
+  ERR_PROCESS_DIED: 'unavailable',
 }
 
 const sentences: Partial<Record<Qwen3Error['code'], (error: Qwen3Error) => string>> = {
   ERR_TEXT_TOO_LONG: ({ problem, facts: { index } }) =>
     `${index === undefined ? '' : `Text ${index}: `}${problem}. Shorten it, or ask for it to be cut.`,
   ERR_OUT_OF_MEMORY: () => 'The server ran out of memory. Send fewer or shorter texts.',
+  ERR_PROCESS_DIED: ({ facts: { suspect } }) =>
+    suspect
+      ? 'The model failed twice on these texts. Send fewer of them to find the one that does it.'
+      : 'The model failed and is being started again. Try again later.',
   ERR_CLOSED: () => 'The model is closed. Try again later.',
 }
 

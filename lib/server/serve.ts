@@ -1,10 +1,19 @@
 // A node:http server around the handler: where it listens, how long it waits, how it stops.
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createHandler } from './handler.ts'
+import type { FileInfo } from '../index.ts'
+import { createHandler, type Handler } from './handler.ts'
+import { type Opening, OpeningListener } from './opening.ts'
 import type { HandlerOptions } from './options.ts'
 
-export interface ServeOptions extends HandlerOptions {
+type Models = HandlerOptions['models']
+
+export interface ServeOptions extends Omit<HandlerOptions, 'models'> {
+  /**
+   * Models by name, or what opens them while the server listens already: it answers that it is alive, is not ready
+   * (503 with what it does), and other requests wait. It is told what to tell of how far it is.
+   */
+  models: Models | ((opening: Opening) => Promise<Models>)
   /** @default 8080; 0 for any free one */
   port?: number | undefined
   /** Any other than this machine's own needs `keys`, or `withoutKey`. @default '127.0.0.1' */
@@ -18,6 +27,8 @@ export interface RunningServer {
   readonly url: string
   readonly port: number
   readonly server: Server
+  /** Resolves when the models are open, rejects where that failed; the server is closed then. */
+  readonly ready: Promise<void>
   /**
    * Takes no more requests, lets those that run be answered, and closes. After `patience` milliseconds it hangs up on
    * those that are left. The models stay loaded.
@@ -39,7 +50,7 @@ export function isOpenTo(host: string): boolean {
  * error where it cannot listen.
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
-  const { port = 8080, host = '127.0.0.1', withoutKey = false, ...rest } = options
+  const { port = 8080, host = '127.0.0.1', withoutKey = false, models, ...rest } = options
   const isLocal = !isOpenTo(host)
   const isLocked = (rest.keys?.length ?? 0) > 0
   if (!isLocal && !isLocked && !withoutKey) {
@@ -50,8 +61,15 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   // Who lets everybody in lets in every name too.
   const hosts =
     isLocal && !isLocked && !withoutKey ? ['127.0.0.1', '[::1]', 'localhost'] : undefined
-  const handler = createHandler({ compress: true, ...rest, hosts: rest.hosts ?? hosts })
-  const server = createServer(timeouts, handler.node)
+  const handle = (these: Models) =>
+    createHandler({ compress: true, ...rest, models: these, hosts: rest.hosts ?? hosts })
+  const isOpener = typeof models === 'function'
+  // Now, and not after minutes of loading: options that make no sense.
+  let handler = isOpener ? handle(placeholder) : handle(models)
+  const state: Opening = { opened: 0, doing: 'load' }
+  const opening = new OpeningListener(rest.basePath ?? '', state)
+  if (!isOpener) opening.open(handler.node)
+  const server = createServer(timeouts, opening.listen)
   server.maxConnections = 4096
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -62,15 +80,41 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   })
   const bound = (server.address() as AddressInfo).port
   let closing: Promise<void> | undefined
+  const close = (patience: number) => {
+    closing ??= stop(server, handler.close(), patience)
+    return closing
+  }
+  const open = async (opener: (opening: Opening) => Promise<Models>) => {
+    try {
+      const opened: Handler = handle(await opener(state))
+      if (closing) await opened.close()
+      else handler = opened
+      opening.open(opened.node)
+    } catch (error) {
+      opening.abandon()
+      await close(0)
+      throw error
+    }
+  }
+  const ready = isOpener ? open(models) : Promise.resolve()
+  // Told to whoever asks.
+  ready.catch(() => {})
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
     port: bound,
     server,
-    close({ patience = 30_000 } = {}) {
-      closing ??= stop(server, handler.close(), patience)
-      return closing
-    },
+    ready,
+    close: ({ patience = 30_000 } = {}) => close(patience),
   }
+}
+
+/** For the checks of all other options. */
+const placeholder: Models = {
+  none: {
+    kind: 'embedding',
+    info: {} as FileInfo,
+    load: () => Promise.reject(new Error('There is none')),
+  },
 }
 
 /** Milliseconds, against clients that send a byte now and then to hold a connection. */

@@ -6,6 +6,7 @@
 #include "addon/job.h"
 #include "addon/model.h"
 #include "addon/root.h"
+#include "core/machine/parent.h"
 
 namespace qwen3_embed {
 namespace {
@@ -52,6 +53,12 @@ Napi::Value JS_inspect(const Napi::CallbackInfo& info) {
   return promise;
 }
 
+// Of a child that computes for its parent.
+Napi::Value JS_end_with_parent(const Napi::CallbackInfo& info) {
+  end_with_parent();
+  return info.Env().Undefined();
+}
+
 Napi::Value JS_codes(const Napi::CallbackInfo& info) {
   Napi::Array codes = Napi::Array::New(info.Env());
 #define X(name, text) codes.Set(codes.Length(), text);
@@ -65,6 +72,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Model", Model::define(env));
   exports.Set("Job", JobHandle::define(env));
   exports.Set("inspect", Napi::Function::New(env, JS_inspect, "inspect"));
+  exports.Set("endWithParent", Napi::Function::New(env, JS_end_with_parent, "endWithParent"));
   exports.Set("codes", Napi::Function::New(env, JS_codes, "codes"));
   return exports;
 }

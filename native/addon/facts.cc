@@ -77,14 +77,16 @@ Napi::Object facts_object(Napi::Env env, const Facts& facts) {
   return object;
 }
 
-void add_engine_facts(Napi::Object object, const Forward::Limits& limits,
-                      const std::string& engine) {
+void add_engine_facts(Napi::Object object, const Forward::Limits& limits, const std::string& engine,
+                      const Threads& threads) {
   object.Set("engine", engine);
   object.Set("device", limits.device);
   object.Set("kernels", limits.kernels);
   object.Set("maxTokens", limits.max_tokens);
   object.Set("budget", limits.budget);
   object.Set("rowWidth", limits.n_embd);
+  object.Set("threads", threads.n);
+  object.Set("threadsReason", threads.reason);
 }
 
 }  // namespace qwen3_embed

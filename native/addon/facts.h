@@ -8,7 +8,7 @@
 namespace qwen3_embed {
 
 Napi::Object facts_object(Napi::Env env, const Facts& facts);
-void add_engine_facts(Napi::Object object, const Forward::Limits& limits,
-                      const std::string& engine);
+void add_engine_facts(Napi::Object object, const Forward::Limits& limits, const std::string& engine,
+                      const Threads& threads);
 
 }  // namespace qwen3_embed

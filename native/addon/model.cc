@@ -22,6 +22,7 @@ LoadOptions read_options(const Napi::Object& given) {
   options.kernels = text("kernels");
   options.gpu = text("gpu");
   options.gpu_library = text("gpuLibrary");
+  options.lock_memory = given.Get("lockMemory").As<Napi::Boolean>().Value();
   options.n_threads = number("threads");
   options.max_tokens = number("maxTokens");
   options.budget = number("budget");
@@ -105,6 +106,7 @@ LaneEvents Model::events() {
     Facts facts;
     std::optional<Forward::Limits> limits;
     std::string engine;
+    Threads threads{1, ""};
   };
   const auto news = std::make_shared<Loaded>();
   const auto on_loaded = std::make_shared<Root::Tasks>();
@@ -114,7 +116,7 @@ LaneEvents Model::events() {
     Napi::Value facts = env.Undefined();
     if (!news->failure) {
       Napi::Object object = facts_object(env, news->facts);
-      add_engine_facts(object, *news->limits, news->engine);
+      add_engine_facts(object, *news->limits, news->engine, news->threads);
       facts = object;
     }
     model->loaded(env, facts, news->failure);
@@ -128,6 +130,7 @@ LaneEvents Model::events() {
         news->facts = engine->facts();
         news->limits = engine->limits();
         news->engine = engine->engine_name();
+        news->threads = engine->threads();
       }
     } catch (...) {
       news->failure.emplace(Failure{Code::out_of_memory, {}, {}});

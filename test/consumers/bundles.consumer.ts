@@ -106,7 +106,7 @@ it('@vercel/nft finds every file that is needed', async () => {
   const project = new Project({ 'main.mjs': entry }, { linked: false })
   // A tracer follows links to where they lead; here the packages lie in the project.
   mkdirSync(join(project.folder, 'node_modules'))
-  for (const name of ['qwen3-embed', 'node-gyp-build']) {
+  for (const name of ['qwen3-embed', '@qwen3-embed']) {
     cpSync(join(here, 'node_modules', name), join(project.folder, 'node_modules', name), {
       recursive: true,
     })

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "core/failure.h"
+#include "core/machine/memory.h"
 
 namespace qwen3_embed {
 namespace {
@@ -107,13 +108,18 @@ std::shared_ptr<const CpuNetwork> pack_network(std::shared_ptr<const Network> ne
   if (has_adapters(*network)) {
     return pack_anew(std::move(network), kernels, crew, abort, on_progress);
   }
-  const std::shared_ptr<Shelf> shelf = shelf_for(kernels + " " + network->file->identity());
+  const std::shared_ptr<Shelf> shelf =
+      shelf_for(kernels + (MemoryLock::is_on() ? " locked " : " ") + network->file->identity());
   const std::lock_guard<std::mutex> lock(shelf->mutex);
   std::shared_ptr<const CpuNetwork> packed = shelf->packed.lock();
   if (packed == nullptr) {
     packed = pack_anew(std::move(network), kernels, crew, abort, on_progress);
-    // The shelf stands for as long as what is on it is used.
-    packed = std::shared_ptr<const CpuNetwork>(packed.get(), [shelf, packed](auto*) {});
+    // The shelf stands for as long as what is on it is used. Both are let go here: what a deleter
+    // holds lives as long as the weak pointer to it, which is the shelf's own.
+    packed = std::shared_ptr<const CpuNetwork>(packed.get(), [on = shelf, packed](auto*) mutable {
+      packed.reset();
+      on.reset();
+    });
     shelf->packed = packed;
   }
   return packed;

@@ -1,5 +1,5 @@
 // Memory for weights and activations: aligned, growing, reused, in huge pages where the system has
-// them.
+// them, given back to it when it is freed.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ inline constexpr size_t kBufferAlignment = 64;
 size_t array_bytes(std::initializer_list<int64_t> shape, size_t item_bytes);
 
 // Memory at a multiple of kBufferAlignment that grows and is reused. Throws std::bad_alloc, and is
-// as it was then.
+// as it was then; where memory is being locked, Failure out_of_memory if the system refuses that.
 class Buffer {
  public:
   Buffer() = default;
@@ -30,11 +30,29 @@ class Buffer {
 
  private:
   struct Delete {
-    size_t alignment;
+    size_t n_mapped;  // 0: of the heap
     void operator()(void* memory) const;
   };
   std::unique_ptr<void, Delete> memory_;
   size_t n_bytes_ = 0;
 };
+
+// While it lives, what Buffers of this thread reserve is kept from being swapped out, if `locks`.
+class MemoryLock {
+ public:
+  explicit MemoryLock(bool locks);
+  ~MemoryLock();
+  MemoryLock(const MemoryLock&) = delete;
+  MemoryLock& operator=(const MemoryLock&) = delete;
+
+  static bool is_on();
+
+ private:
+  const bool before_;
+};
+
+// After much was freed: what the heap keeps for later goes back to the system, where it can be
+// asked to.
+void return_free_memory();
 
 }  // namespace qwen3_embed

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "core/file/facts.h"
+#include "core/machine/cpus.h"
 #include "core/road/forward.h"
 #include "core/road/policy.h"
 #include "core/road/stream.h"
@@ -30,6 +31,7 @@ struct LoadOptions {
   int budget = 0;                // tokens a pass holds; 0: the engine's choice
   size_t prefix_bytes = 0;       // kept keys and values of prefixes that come again
   std::string gpu;               // "", "cuda", "vulkan", "metal"
+  bool lock_memory = false;      // weights are never swapped out
   std::string gpu_library;  // path of that backend's shared library; empty where it is built in
 };
 
@@ -43,6 +45,7 @@ class Engine {
   const Forward::Limits& limits() const { return forward_->limits(); }
   ForwardTimes times() const { return forward_->times(); }
   const std::string& engine_name() const { return engine_name_; }
+  const Threads& threads() const { return threads_; }
 
   // One short step for the jobs whose turn it is: on the CPU some milliseconds, elsewhere up to a
   // pass. False if there was nothing to do. Jobs end up settled; the lane tells their owners.
@@ -53,6 +56,7 @@ class Engine {
 
   Facts facts_;
   std::string engine_name_;
+  Threads threads_{1, ""};
   std::unique_ptr<Vocabulary> vocabulary_;
   std::unique_ptr<Forward> forward_;
   std::unique_ptr<Stream> interactive_, bulk_;

@@ -3,6 +3,8 @@
 #include <iterator>
 #include <optional>
 
+#include "core/machine/memory.h"
+
 namespace qwen3_embed {
 Lane::Lane(LoadOptions options, size_t n_queued_texts, LaneEvents events)
     : options_(std::move(options)),
@@ -69,6 +71,7 @@ ForwardTimes Lane::times() const {
 void Lane::run() {
   if (load()) work();
   engine_.reset();
+  return_free_memory();
   events_.on_closed();
 }
 

@@ -6,6 +6,7 @@
 #include "core/generic/generic.h"
 #include "core/machine/backends.h"
 #include "core/machine/cpus.h"
+#include "core/machine/memory.h"
 #include "core/network/make_forward.h"
 #include "core/network/network.h"
 #include "core/road/engine.h"
@@ -92,7 +93,9 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options, const Abort& ab
     on_progress(kHeaderShare + (1 - kHeaderShare) * fraction);
   };
 
-  const int n_threads = options.n_threads > 0 ? options.n_threads : default_threads(read_cpus()).n;
+  engine->threads_ = options.n_threads > 0 ? Threads{options.n_threads, "as asked for"}
+                                           : default_threads(read_cpus());
+  const int n_threads = engine->threads_.n;
   const std::string obstacle =
       options.engine == "generic" ? "the generic engine was asked for" : cannot_build(file, facts);
   if (options.engine == "packed" && !obstacle.empty()) {
@@ -116,6 +119,7 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options, const Abort& ab
     packed.no = engine->vocabulary_->find("no");
     packed.abort_load = abort;
     packed.on_progress = on_weights;
+    const MemoryLock lock(options.lock_memory);
     engine->forward_ = make_packed(file, facts, packed);
   } else {
     engine->engine_name_ = "generic";
