@@ -194,6 +194,7 @@ export class Embedder {
       truncate: options.truncate === 'end',
       failFast,
       normalize: options.normalize,
+      areQueries: role === undefined ? !!options.instruction?.trim() : role === 'query',
       dimensions: width,
     }
     const outcome = await model.run(job, [{ head, bodies }], asIs, { vectors: whole }, options)
@@ -216,6 +217,7 @@ const embedJob = {
   truncate: false,
   failFast: true,
   normalize: true,
+  areQueries: false,
   probability: false,
   dimensions: 0,
   prefix: '',

@@ -1,6 +1,12 @@
 // What is known of a model, for people and for records kept beside vectors.
 import { familyOf } from './families.ts'
-import type { NativeFacts, NativeFinding, NativeModelFacts, NativeStats } from './native.ts'
+import type {
+  NativeAdapter,
+  NativeFacts,
+  NativeFinding,
+  NativeModelFacts,
+  NativeStats,
+} from './native.ts'
 import type { Pooling } from './options.ts'
 
 /** A departure from what a good file has, and what this package does about it. */
@@ -22,8 +28,18 @@ export interface FileInfo extends Omit<NativeFacts, 'isQwen3' | 'quantisation' |
   findings: Finding[]
 }
 
+/** An adapter as it was loaded. */
+export type LoadedAdapter = NativeAdapter
+
 /** Facts of a loaded model. */
 export interface ModelInfo extends FileInfo {
+  /**
+   * As `fingerprint`, which is that of documents: differs from it where an adapter changes queries alone, so that an
+   * index made without the adapter stays valid.
+   */
+  queryFingerprint: string
+  /** Adapters it was loaded with, in their order. */
+  adapters: readonly LoadedAdapter[]
   /** The bundled model is an independent one for first runs: it is not a Qwen model. */
   bundled: boolean
   /** Who computes, where, and with which kernels. */
@@ -51,11 +67,13 @@ export function modelInfo(
   { paths, bundled, note }: { paths: string[]; bundled: boolean; note?: string | undefined },
   native: NativeModelFacts,
 ): ModelInfo {
-  const { rowWidth: _, engine, device, kernels, maxTokens, budget, ...facts } = native
+  const { rowWidth: _, queryFingerprint, adapters, ...loaded } = native
+  const { engine, device, kernels, maxTokens, budget, ...facts } = loaded
   const file = fileInfo(paths[0]!, facts)
   const known = note ? [{ fatal: false, what: note, remedy: '' }] : []
   const findings = [...known, ...file.findings]
-  return Object.freeze({ ...file, bundled, engine, device, kernels, maxTokens, budget, findings })
+  const computed = { engine, device, kernels, maxTokens, budget }
+  return Object.freeze({ ...file, bundled, queryFingerprint, adapters, ...computed, findings })
 }
 
 /** How a file's texts are pooled where a call does not say: as it declares, unless that gives no vector for a text. */

@@ -38,7 +38,18 @@ export interface NativeFacts {
   findings: NativeFinding[]
 }
 
+/** An adapter as it was loaded. */
+export interface NativeAdapter {
+  path: string
+  fingerprint: string
+  scale: number
+  rank: number
+  side: 'query' | 'both'
+}
+
 export interface NativeModelFacts extends NativeFacts {
+  queryFingerprint: string
+  adapters: NativeAdapter[]
   engine: 'packed' | 'generic'
   device: string
   kernels: string
@@ -59,6 +70,8 @@ export interface NativeLoadOptions {
   prefixCache: number
   gpu: string
   gpuLibrary: string
+  /** side: '' takes what the file says. */
+  adapters: { path: string; scale: number; side: string; anyBase: boolean }[]
 }
 
 export interface NativeStats {
@@ -100,6 +113,7 @@ export interface NativeJobOptions {
   truncate: boolean
   failFast: boolean
   normalize: boolean
+  areQueries: boolean
   probability: boolean
   dimensions: number
   prefix: string

@@ -1,12 +1,19 @@
 import cluster from 'node:cluster'
 import { createServer } from 'node:net'
 import { basename } from 'node:path'
-import { Embedder, inspect, type LoadOptions, Reranker, type ResolvedModel } from '../index.ts'
+import {
+  type AdapterOptions,
+  Embedder,
+  inspect,
+  type LoadOptions,
+  Reranker,
+  type ResolvedModel,
+} from '../index.ts'
 import { serve as listen, type ModelSource, type ServeOptions } from '../server/index.ts'
 import type { Arguments } from './arguments.ts'
 import { type Command, remark, type Session } from './command.ts'
 import { heedSupervisor } from './interrupt.ts'
-import { findModel, load } from './load.ts'
+import { adaptersOf, findModel, load } from './load.ts'
 import { Misuse } from './misuse.ts'
 import { becomeService } from './print.ts'
 import { readSettings, serveOptions } from './serve-options.ts'
@@ -107,7 +114,9 @@ async function openModels(args: Arguments, session: Session): Promise<Models> {
     for (const word of words.length > 0 ? words : [undefined]) {
       const { name, model } = named(word)
       if (Object.hasOwn(models, name)) throw new Misuse(`Two models are named ${name}`)
-      const source = await sourceOf(await findModel(model, session), args, session)
+      // --adapter is for the first model.
+      const adapter = Object.keys(models).length === 0 ? adaptersOf(args) : []
+      const source = await sourceOf(await findModel(model, session), args, session, adapter)
       models[name] = isLazy ? source : await source.load()
     }
   } catch (error) {
@@ -129,6 +138,7 @@ async function sourceOf(
   found: ResolvedModel,
   args: Arguments,
   session: Session,
+  adapter: readonly AdapterOptions[],
 ): Promise<ModelSource> {
   const info = await inspect(found.bundled ? 'mini' : found.paths[0]!)
   const { head, pooling } = info
@@ -147,6 +157,6 @@ async function sourceOf(
   return {
     kind: ranks ? 'reranking' : 'embedding',
     info,
-    load: () => load<Embedder | Reranker>(loader, found, args, session),
+    load: () => load<Embedder | Reranker>(loader, found, args, session, adapter),
   }
 }
