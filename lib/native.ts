@@ -139,7 +139,59 @@ export interface NativeJob {
   abort(): void
 }
 
+export interface NativeTrainerOptions {
+  path: string
+  threads: number
+  /** Rows of a pack: part of a training's identity, since it enters the bits. */
+  budget: number
+  ranks: boolean
+  exact: boolean
+  rank: number
+  alpha: number
+  seed: number
+  /** The last so many; 0: all. */
+  layers: number
+  /** Of q, k, v, out, gate, up, down: 1 where trained. */
+  targets: Uint8Array
+  temperature: number
+  margin: number
+  dims: Int32Array
+  queryTerms: boolean
+  pairTerms: boolean
+  decay: number
+  mostNorm: number
+}
+
+export interface NativeStep {
+  loss: number
+  /** Of the gradient, before it is clipped. */
+  norm: number
+  /** That went through the layers. */
+  rows: number
+}
+
+/** A training: one call at a time. */
+export interface NativeTrainer {
+  load(
+    options: NativeTrainerOptions,
+    libraries: string,
+  ): Promise<{ parameters: number; fingerprint: string }>
+  /** All texts' ids one after another, and where each text ends. */
+  setTexts(ids: Int32Array, ends: Int32Array): void
+  /** (texts × width), and 1 for the texts whose row stays as it is there. */
+  setRows(rows: Float32Array, given: Uint8Array): void
+  /** Documents by three: text, example (-1: of the bank), 1 for its positive, which comes first. */
+  step(queries: Int32Array, documents: Int32Array, rate: number): Promise<NativeStep>
+  stepPairs(prompts: Int32Array, labels: Uint8Array, rate: number): Promise<NativeStep>
+  writeAdapter(path: string, facts: [key: string, value: string][]): Promise<void>
+  writeState(path: string, words: string): Promise<void>
+  readState(path: string): Promise<string>
+  abort(): void
+  close(): void
+}
+
 interface Binding {
+  Trainer: new () => NativeTrainer
   Model: new () => NativeModel
   Job: new (model: NativeModel, options: NativeJobOptions) => NativeJob
   inspect(path: string): Promise<NativeFacts>

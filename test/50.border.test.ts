@@ -35,7 +35,7 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   },
   {
     room: /^lib\/index\.ts$/,
-    may: /^lib\/(?!native|job|model\.ts|gpu|cli|eval|server|integrations)/,
+    may: /^lib\/(?!native|job|model\.ts|gpu|cli|eval|mine|merge|server|synth|train|integrations)/,
   },
   {
     room: /^lib\/models\//,
@@ -44,12 +44,24 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   { room: /^lib\/verify\//, may: /^lib\/verify\/|^lib\/index\.ts$/ },
   {
     room: /^lib\/cli\//,
-    may: /^lib\/(cli|verify|eval|server|integrations)\/|^lib\/(index|nearest|root)\.ts$/,
+    may: /^lib\/(cli|verify|eval|mine|merge|server|synth|train|integrations)\/|^lib\/(index|nearest|root)\.ts$/,
   },
   {
     room: /^lib\/eval\//,
     may: /^lib\/eval\/|^lib\/(errors|index|nearest|root)\.ts$/,
     dependencies: /^hyparquet(-compressors)?$/,
+  },
+  {
+    room: /^lib\/train\//,
+    may: /^lib\/(train|mine)\/|^lib\/eval\/index\.ts$|^lib\/(errors|index|native|nearest|progress)\.ts$/,
+  },
+  {
+    room: /^lib\/(mine|synth)\//,
+    may: /^lib\/(mine|synth)\/|^lib\/eval\/(index|vectors\/\w+)\.ts$|^lib\/(errors|index|nearest|progress)\.ts$/,
+  },
+  {
+    room: /^lib\/merge\//,
+    may: /^lib\/merge\/|^lib\/eval\/index\.ts$|^lib\/(errors|index|native|nearest|progress)\.ts$/,
   },
   {
     room: /^lib\/server\//,
@@ -122,8 +134,20 @@ describe('the addon', () => {
     const { binding } = native()
     const members = (type: { prototype: object }) =>
       Object.getOwnPropertyNames(type.prototype).filter((name) => name !== 'constructor')
-    expect(Object.keys(binding).sort()).toEqual(['Job', 'Model', 'codes', 'inspect'])
+    expect(Object.keys(binding).sort()).toEqual(['Job', 'Model', 'Trainer', 'codes', 'inspect'])
     expect(members(binding.Model).sort()).toEqual(['abort', 'close', 'load', 'stats'])
+    expect(members(binding.Trainer).sort()).toEqual([
+      'abort',
+      'close',
+      'load',
+      'readState',
+      'setRows',
+      'setTexts',
+      'step',
+      'stepPairs',
+      'writeAdapter',
+      'writeState',
+    ])
     expect(members(binding.Job as never).sort()).toEqual(['abort', 'add', 'run'])
   })
 

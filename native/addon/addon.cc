@@ -6,6 +6,7 @@
 #include "addon/job.h"
 #include "addon/model.h"
 #include "addon/root.h"
+#include "addon/trainer.h"
 
 namespace qwen3_embed {
 namespace {
@@ -64,6 +65,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Root(env));  // owned by the environment
   exports.Set("Model", Model::define(env));
   exports.Set("Job", JobHandle::define(env));
+  exports.Set("Trainer", TrainerHandle::define(env));
   exports.Set("inspect", Napi::Function::New(env, JS_inspect, "inspect"));
   exports.Set("codes", Napi::Function::New(env, JS_codes, "codes"));
   return exports;
