@@ -22,6 +22,7 @@ import { rm } from './rm.ts'
 import { plain } from './terminal.ts'
 import { search } from './search.ts'
 import { serve } from './serve.ts'
+import { train } from './train.ts'
 import { verify } from './verify.ts'
 
 const commands: readonly Command[] = [
@@ -35,6 +36,7 @@ const commands: readonly Command[] = [
   verify,
   bench,
   evaluation,
+  train,
   serve,
   mcp,
   completionFor(() => commands),
@@ -61,7 +63,8 @@ async function run([name, ...rest]: string[]): Promise<number> {
   const args = new Arguments(given, { ...command.options, ...sharedOptions })
   if (args.has('version')) return said(`${version}\n`)
   if (args.has('help')) return said(helpFor(command))
-  return (await command.run(args, { signal, quiet: args.has('quiet') })) ? 0 : 1
+  const outcome = await command.run(args, { signal, quiet: args.has('quiet') })
+  return typeof outcome === 'number' ? outcome : outcome ? 0 : 1
 }
 
 async function said(text: string): Promise<number> {
