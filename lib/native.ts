@@ -185,6 +185,8 @@ export interface NativeTrainer {
   stepPairs(prompts: Int32Array, labels: Uint8Array, rate: number): Promise<NativeStep>
   writeAdapter(path: string, facts: [key: string, value: string][]): Promise<void>
   writeState(path: string, words: string): Promise<void>
+  /** Of a state of any training. */
+  stateWords(path: string): Promise<string>
   readState(path: string): Promise<string>
   abort(): void
   close(): void

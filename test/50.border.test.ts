@@ -35,7 +35,7 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   },
   {
     room: /^lib\/index\.ts$/,
-    may: /^lib\/(?!native|job|model\.ts|gpu|cli|eval|mine|merge|server|synth|train|integrations)/,
+    may: /^lib\/(?!native|job|model\.ts|gpu|cli|eval|mine|merge|pairs|server|synth|train|integrations)/,
   },
   {
     room: /^lib\/models\//,
@@ -44,7 +44,7 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   { room: /^lib\/verify\//, may: /^lib\/verify\/|^lib\/index\.ts$/ },
   {
     room: /^lib\/cli\//,
-    may: /^lib\/(cli|verify|eval|mine|merge|server|synth|train|integrations)\/|^lib\/(index|nearest|root)\.ts$/,
+    may: /^lib\/(cli|verify|eval|mine|merge|pairs|server|synth|train|integrations)\/|^lib\/(index|nearest|root)\.ts$/,
   },
   {
     room: /^lib\/eval\//,
@@ -53,11 +53,15 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   },
   {
     room: /^lib\/train\//,
-    may: /^lib\/(train|mine)\/|^lib\/eval\/index\.ts$|^lib\/(errors|index|native|nearest|progress)\.ts$/,
+    may: /^lib\/(train|pairs)\/|^lib\/eval\/index\.ts$|^lib\/(errors|index|native|nearest|progress)\.ts$/,
   },
   {
     room: /^lib\/(mine|synth)\//,
-    may: /^lib\/(mine|synth)\/|^lib\/eval\/(index|vectors\/\w+)\.ts$|^lib\/(errors|index|nearest|progress)\.ts$/,
+    may: /^lib\/(mine|pairs|synth)\/|^lib\/(errors|index|nearest|progress)\.ts$/,
+  },
+  {
+    room: /^lib\/pairs\//,
+    may: /^lib\/pairs\/|^lib\/eval\/(places|vectors\/\w+)\.ts$|^lib\/(errors|index)\.ts$/,
   },
   {
     room: /^lib\/merge\//,
@@ -143,6 +147,7 @@ describe('the addon', () => {
       'readState',
       'setRows',
       'setTexts',
+      'stateWords',
       'step',
       'stepPairs',
       'writeAdapter',

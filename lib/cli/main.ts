@@ -13,6 +13,7 @@ import { inspect } from './inspect.ts'
 import { Interrupted, interruptible } from './interrupt.ts'
 import { list } from './list.ts'
 import { mcp } from './mcp.ts'
+import { mine } from './mine.ts'
 import { Misuse } from './misuse.ts'
 import { leaveWithReader, print } from './print.ts'
 import { pull } from './pull.ts'
@@ -22,6 +23,7 @@ import { rm } from './rm.ts'
 import { plain } from './terminal.ts'
 import { search } from './search.ts'
 import { serve } from './serve.ts'
+import { synth } from './synth.ts'
 import { train } from './train.ts'
 import { verify } from './verify.ts'
 
@@ -36,6 +38,8 @@ const commands: readonly Command[] = [
   verify,
   bench,
   evaluation,
+  synth,
+  mine,
   train,
   serve,
   mcp,

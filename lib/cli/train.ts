@@ -24,9 +24,16 @@ export const train: Command = {
   options: {
     model: { value: 'NAME', short: 'm', help: 'the model to train; default: QWEN3_EMBED_MODEL' },
     output: { value: 'FILE', short: 'o', help: 'the adapter' },
-    dev: { value: 'DATASET', help: 'what says whether it is better: a folder, a file, or handbook' },
+    dev: {
+      value: 'DATASET',
+      help: 'what says whether it is better: a folder, a file, or handbook',
+    },
     guard: { value: 'DATASET', help: 'another task, that shows what was forgotten' },
-    sides: { value: 'SIDES', choices: ['both', 'query'], help: 'both, or query alone; default: both' },
+    sides: {
+      value: 'SIDES',
+      choices: ['both', 'query'],
+      help: 'both, or query alone; default: both',
+    },
     instruction: { value: 'TEXT', help: "what queries are for; default: Qwen's web search one" },
     rank: { value: 'N', help: 'of the adapter; default: 16' },
     layers: { value: 'N', help: 'train the last N layers only' },
@@ -139,7 +146,10 @@ class Bars {
       at.loss === undefined
         ? ''
         : `  loss ${at.loss.toFixed(4)}  ${Math.round(at.rowsPerSecond ?? 0)} rows/s`
-    this.#bar!.update(total > 0 ? done / total : undefined, `${done} of ${total} ${at.unit}${figures}`)
+    this.#bar!.update(
+      total > 0 ? done / total : undefined,
+      `${done} of ${total} ${at.unit}${figures}`,
+    )
   }
 
   end(): void {

@@ -70,7 +70,10 @@ export function rowOf(given: unknown, place: string): PairRow {
   return { ...row, more }
 }
 
-export function wrongRows(problem: string, facts: Record<string, string | number> = {}): Qwen3Error {
+export function wrongRows(
+  problem: string,
+  facts: Record<string, string | number> = {},
+): Qwen3Error {
   return new Qwen3Error('ERR_DATASET', problem, facts, {
     remedy: 'A row is {"query": "…", "positive": "…", "negatives": ["…"]}, one a line.',
   })
@@ -91,7 +94,10 @@ function parsed(line: string, path: string, number: number): unknown {
 
 function textOf(value: unknown, name: string, place: string): string {
   if (typeof value === 'string') return value
-  throw wrongRows(`Expected a string as ${name} in ${place} but found ${JSON.stringify(value)?.slice(0, 60)}`, {
-    place,
-  })
+  throw wrongRows(
+    `Expected a string as ${name} in ${place} but found ${JSON.stringify(value)?.slice(0, 60)}`,
+    {
+      place,
+    },
+  )
 }

@@ -1,5 +1,5 @@
 // Which examples are learnt from together, for a whole training: known before it starts, from its seed.
-import { shuffled } from './random.ts'
+import { shuffled } from '../pairs/random.ts'
 
 /** A query with one answer, as numbers of texts. */
 export interface Example {

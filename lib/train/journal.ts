@@ -43,10 +43,12 @@ export class Journal {
         'ERR_MODEL_CHANGED',
         `${newest.path} is of a training with other ${name}: ${newest.words.identity[name]}, not ${value}`,
         { path: newest.path, differs: name },
-        { remedy: 'Give back what it was begun with, choose another output, or start anew with restart.' },
+        {
+          remedy:
+            'Give back what it was begun with, choose another output, or start anew with restart.',
+        },
       )
     }
-    // The trainer holds what was read last.
     await call(this.#trainer.readState(newest.path))
     this.#next = 1 - newest.turn
     return newest.words
@@ -65,7 +67,7 @@ export class Journal {
   /** Undefined where there is no file, or half of one: then the other state is older and whole. */
   async #read(path: string): Promise<Words | undefined> {
     try {
-      return JSON.parse(await call(this.#trainer.readState(path))) as Words
+      return JSON.parse(await call(this.#trainer.stateWords(path))) as Words
     } catch (error) {
       if (error instanceof Qwen3Error && error.code === 'ERR_MODEL_INVALID') return undefined
       throw error

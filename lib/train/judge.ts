@@ -2,6 +2,9 @@
 import { compare, type Difference, evaluate, type Report } from '../eval/index.ts'
 import type { Settings } from './options.ts'
 
+/** Questions below which nothing is told. */
+const fewest = 30
+
 export interface Verdict {
   dataset: string
   before: Report
@@ -53,7 +56,13 @@ export function verdict(dataset: string, before: Report, after: Report): Verdict
   }
 }
 
-/** Shown to be better: chance alone does not explain the difference. */
-export function isBetter({ difference: { difference } }: Verdict): boolean {
-  return difference.low > 0
+/**
+ * Shown to be better: neither chance explains the difference, nor that the best of so many `looks` at the same
+ * questions was taken (Bonferroni).
+ */
+export function isBetter(
+  { difference: { difference, p, items } }: Verdict,
+  looks: number,
+): boolean {
+  return items >= fewest && difference.low > 0 && p * looks < 0.05
 }

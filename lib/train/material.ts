@@ -21,10 +21,7 @@ export interface Material {
 
 const atOnce = 256
 
-export async function prepare(
-  model: Embedder | Reranker,
-  settings: Settings,
-): Promise<Material> {
+export async function prepare(model: Embedder | Reranker, settings: Settings): Promise<Material> {
   const rows: PairRow[] = []
   const counts = { rows: 0, skipped: 0, cut: 0 }
   for await (const row of rowsOf(settings.data)) {
@@ -32,7 +29,12 @@ export async function prepare(
     counts.rows++
     const positives = row.positives.filter((text) => text.trim() !== '')
     if (row.query.trim() === '' || positives.length === 0) counts.skipped++
-    else rows.push({ ...row, positives, negatives: row.negatives.filter((text) => text.trim() !== '') })
+    else
+      rows.push({
+        ...row,
+        positives,
+        negatives: row.negatives.filter((text) => text.trim() !== ''),
+      })
   }
   if (counts.rows === 0) throw wrongRows('There are no rows to learn from')
   if (counts.skipped > counts.rows / 100) {
@@ -44,8 +46,7 @@ export async function prepare(
   const hash = createHash('sha256')
   for (const { query, positives, negatives, instruction } of rows)
     hash.update(JSON.stringify([query, positives, negatives, instruction ?? null]))
-  const listed =
-    'score' in model ? listPairs(rows) : listExamples(rows, settings)
+  const listed = 'score' in model ? listPairs(rows) : listExamples(rows, settings)
   const texts = await tokenized(model, listed.texts, settings, counts)
   return {
     tokens: texts,
@@ -103,7 +104,10 @@ function listPairs(rows: readonly PairRow[]) {
   const list = new List()
   const pairs = rows.flatMap(({ query, positives, negatives }) =>
     [positives, negatives].flatMap((texts, i) =>
-      texts.map((text) => ({ prompt: list.add({ text, head: query, isDocument: false }), label: 1 - i })),
+      texts.map((text) => ({
+        prompt: list.add({ text, head: query, isDocument: false }),
+        label: 1 - i,
+      })),
     ),
   )
   return { texts: list.texts, examples: [], pairs }
@@ -131,7 +135,9 @@ async function tokenized(
     for (const ids of some) {
       if (ids.length > most) counts.cut++
       // The end token stays: it is the one whose row is read.
-      tokens.push(ids.length > most ? Int32Array.from([...ids.slice(0, most - 1), ids.at(-1)!]) : ids)
+      tokens.push(
+        ids.length > most ? Int32Array.from([...ids.slice(0, most - 1), ids.at(-1)!]) : ids,
+      )
     }
     meter.reach(tokens.length)
   }

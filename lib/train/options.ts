@@ -94,7 +94,10 @@ const anything: Check = () => true
 
 const checks: Readonly<Record<keyof TrainOptions, readonly [string, Check]>> = {
   model: ['a string', isText],
-  data: ['a path or rows', (value) => isText(value) || (typeof value === 'object' && value !== null)],
+  data: [
+    'a path or rows',
+    (value) => isText(value) || (typeof value === 'object' && value !== null),
+  ],
   output: ['a path', (value) => isText(value) && value !== ''],
   dev: ['a data set', isText],
   guard: ['a data set', isText],
@@ -141,11 +144,21 @@ export function readOptions(given: TrainOptions) {
     const value = given[name as keyof TrainOptions]
     const isNeeded = name === 'model' || name === 'data' || name === 'output'
     if (value === undefined ? !isNeeded : check(value)) continue
-    throw misuse(typeof value === 'number' ? RangeError : TypeError, what, `the option ${name}`, value)
+    throw misuse(
+      typeof value === 'number' ? RangeError : TypeError,
+      what,
+      `the option ${name}`,
+      value,
+    )
   }
   const { sides = 'both', rank = 16 } = given
   if (given.bank !== undefined && sides === 'both') {
-    throw misuse(TypeError, "none, since documents move too unless sides is 'query',", 'the option bank', given.bank)
+    throw misuse(
+      TypeError,
+      "none, since documents move too unless sides is 'query',",
+      'the option bank',
+      given.bank,
+    )
   }
   return {
     ...given,
@@ -182,4 +195,3 @@ export function dimsFor(width: number, given: readonly number[] | undefined): nu
   while (dims.at(-1)! / 2 >= 64 && dims.at(-1)! % 2 === 0) dims.push(dims.at(-1)! / 2)
   return dims
 }
-

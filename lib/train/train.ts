@@ -10,7 +10,7 @@ import { Journal } from './journal.ts'
 import { isBetter, report, scoreOf, type Verdict, verdict } from './judge.ts'
 import { type Material, prepare } from './material.ts'
 import { dimsFor, readOptions, type Settings, targetNames, type TrainOptions } from './options.ts'
-import { randomOf } from './random.ts'
+import { randomOf } from '../pairs/random.ts'
 
 export interface TrainResult {
   /** The adapter's file; null where it was not adopted. */
@@ -46,7 +46,7 @@ const saveEveryMs = 5 * 60_000
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const settings = readOptions(options)
   settings.signal?.throwIfAborted()
-  await refuseRankers(settings.model)
+  await refuseOthers(settings.model)
   const embedder = await Embedder.load(settings.model, {
     ...settings.load,
     ...(settings.threads > 0 ? { threads: settings.threads } : {}),
@@ -65,7 +65,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     if (settings.sides === 'query') await freezeDocuments(embedder, trainer, material, settings)
     await embedder.close()
     const learningRate = settings.learningRate ?? (width < 512 ? 1e-3 : 1e-4)
-    const journal = new Journal(trainer, settings.output, identityOf(material, facts, dims, learningRate, settings))
+    const journal = new Journal(
+      trainer,
+      settings.output,
+      identityOf(material, facts, dims, learningRate, settings),
+    )
     const run = new Run(trainer, journal, material, { ...settings, learningRate, dims })
     return { ...(await run.finish()), parameters: facts.parameters }
   } catch (error) {
@@ -101,7 +105,11 @@ class Run {
     const documents = material.documents.flatMap((text, i) => (text === '' ? [] : [i]))
     this.#bank = settings.bank > 0 ? documents : []
     const alone = material.examples.length === 1 || settings.batch === 1
-    if (alone && this.#bank.length < 2 && material.examples.every(({ negatives }) => negatives.length === 0)) {
+    if (
+      alone &&
+      this.#bank.length < 2 &&
+      material.examples.every(({ negatives }) => negatives.length === 0)
+    ) {
       throw new Qwen3Error(
         'ERR_DATASET',
         'There is nothing to contrast: one example a batch, and no negatives',
@@ -122,7 +130,7 @@ class Run {
       settings.guard === undefined
         ? null
         : await this.#judge(settings.guard, await this.#ask(settings.guard))
-    const adopted = dev ? isBetter(dev) : null
+    const adopted = dev ? isBetter(dev, best.looks) : null
     const isKept = adopted !== false || settings.keepAnyway === true
     // Copied first: a kill before the journal is cleared leaves it whole.
     if (isKept) {
@@ -178,7 +186,7 @@ class Run {
       }
     }
     if (!isAsked || best === null) await this.#write(this.#journal.best)
-    return { steps: step }
+    return { steps: step, looks: Math.ceil(step / everyEpoch) }
   }
 
   #latest: { loss?: number; norm?: number; rowsPerSecond?: number } = {}
@@ -273,7 +281,9 @@ async function freezeDocuments(
   for (let from = 0; from < numbers.length; from += 1_024) {
     const some = numbers.slice(from, from + 1_024)
     const ids = await Promise.all(
-      some.map(async (i) => cut(await embedder.tokenize(documents[i]!, { role: 'document' }), maxTokens)),
+      some.map(async (i) =>
+        cut(await embedder.tokenize(documents[i]!, { role: 'document' }), maxTokens),
+      ),
     )
     const vectors = await embedder.embed(ids, { role: 'document', ...(signal ? { signal } : {}) })
     for (const [k, i] of some.entries()) {
@@ -323,12 +333,33 @@ function identityOf(
   const { sides, rank, alpha, targets, layers, batch, epochs, temperature, margin, bank } = settings
   const { maxTokens, precision, seed, budget, instruction = null, dev = null } = settings
   const all = { sides, rank, alpha, targets, layers, batch, epochs, temperature, margin, bank }
-  const more = { maxTokens, precision, seed, budget, instruction, dev, dims, learningRate, version: 1 }
+  const more = {
+    maxTokens,
+    precision,
+    seed,
+    budget,
+    instruction,
+    dev,
+    dims,
+    learningRate,
+    version: 1,
+  }
   return { model: fingerprint, data: digest, options: JSON.stringify({ ...all, ...more }) }
 }
 
-async function refuseRankers(model: string): Promise<void> {
-  const { head, pooling, name } = await inspect(model)
+async function refuseOthers(model: string): Promise<void> {
+  const { architecture, head, pooling, name } = await inspect(model)
+  if (architecture !== 'qwen3') {
+    throw new Qwen3Error(
+      'ERR_MODEL_UNSUPPORTED',
+      `Expected a model of architecture qwen3 to train but ${model} is of ${architecture}`,
+      { model, architecture },
+      {
+        remedy:
+          'Train a Qwen3-Embedding file; other models run with adapters that were trained elsewhere.',
+      },
+    )
+  }
   if (pooling !== 'rank' && head !== 'cls' && !/rerank/i.test(name)) return
   throw new Qwen3Error(
     'ERR_MODEL_MISMATCH',

@@ -88,6 +88,7 @@ Napi::Function TrainerHandle::define(Napi::Env env) {
                       InstanceMethod<&TrainerHandle::JS_stepPairs>("stepPairs"),
                       InstanceMethod<&TrainerHandle::JS_writeAdapter>("writeAdapter"),
                       InstanceMethod<&TrainerHandle::JS_writeState>("writeState"),
+                      InstanceMethod<&TrainerHandle::JS_stateWords>("stateWords"),
                       InstanceMethod<&TrainerHandle::JS_readState>("readState"),
                       InstanceMethod<&TrainerHandle::JS_abort>("abort"),
                       InstanceMethod<&TrainerHandle::JS_close>("close")});
@@ -108,9 +109,8 @@ Napi::Value TrainerHandle::JS_load(const Napi::CallbackInfo& info) {
   const std::string libraries = info[1].As<Napi::String>().Utf8Value();
   return run(info.Env(), [options, libraries](Session& session) -> Result {
     load_backends(libraries);
-    session.trainer = std::make_unique<train::Trainer>(options, [&session] {
-      return session.aborted.load(std::memory_order_relaxed);
-    });
+    session.trainer = std::make_unique<train::Trainer>(
+        options, [&session] { return session.aborted.load(std::memory_order_relaxed); });
     const auto n_parameters = static_cast<double>(session.trainer->n_parameters());
     const std::string fingerprint = session.trainer->facts().fingerprint;
     return [n_parameters, fingerprint](Napi::Env env) -> Napi::Value {
@@ -203,6 +203,14 @@ Napi::Value TrainerHandle::JS_writeState(const Napi::CallbackInfo& info) {
   return run(info.Env(), [path, words](Session& session) -> Result {
     session.trainer->write_state(path, words);
     return {};
+  });
+}
+
+Napi::Value TrainerHandle::JS_stateWords(const Napi::CallbackInfo& info) {
+  const std::string path = info[0].As<Napi::String>().Utf8Value();
+  return run(info.Env(), [path](Session&) -> Result {
+    const std::string words = train::Trainer::state_words(path);
+    return [words](Napi::Env env) -> Napi::Value { return Napi::String::New(env, words); };
   });
 }
 

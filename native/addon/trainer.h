@@ -39,6 +39,8 @@ class TrainerHandle final : public Napi::ObjectWrap<TrainerHandle> {
   Napi::Value JS_writeAdapter(const Napi::CallbackInfo& info);
   // (path, words) -> Promise<void>
   Napi::Value JS_writeState(const Napi::CallbackInfo& info);
+  // (path) -> Promise<words>, of a state of any training
+  Napi::Value JS_stateWords(const Napi::CallbackInfo& info);
   // (path) -> Promise<words>
   Napi::Value JS_readState(const Napi::CallbackInfo& info);
   Napi::Value JS_abort(const Napi::CallbackInfo& info);

@@ -46,8 +46,13 @@ void Trainer::write_state(const std::string& path, const std::string& words) con
   writer.write(path, true);
 }
 
-std::string Trainer::read_state(const std::string& path) {
+std::string Trainer::state_words(const std::string& path) {
   if (!is_seal_whole(path)) throw bad_state(path, "it is damaged or cut short");
+  return Gguf(path).text("qwen3_embed.training.words").value_or("");
+}
+
+std::string Trainer::read_state(const std::string& path) {
+  std::string words = state_words(path);
   const Gguf file(path);
   if (file.text("qwen3_embed.training.base_fingerprint") != facts_.fingerprint)
     throw bad_state(path, "it is of another model");
@@ -62,7 +67,7 @@ std::string Trainer::read_state(const std::string& path) {
   }
   n_updates_ = file.integer("qwen3_embed.training.updates").value_or(0);
   weights_->pack_adapters(*lora_, *crew_);
-  return file.text("qwen3_embed.training.words").value_or("");
+  return words;
 }
 
 }  // namespace qwen3_embed::train

@@ -77,6 +77,8 @@ class Trainer {
                      const std::vector<std::pair<std::string, std::string>>& facts) const;
   // All that the next steps depend on, and words of the caller's.
   void write_state(const std::string& path, const std::string& words) const;
+  // The words alone, of a state of any training. Throws Failure model_invalid for a damaged file.
+  static std::string state_words(const std::string& path);
   // The words. Throws Failure model_invalid for a damaged file or one of other parameters.
   std::string read_state(const std::string& path);
 
