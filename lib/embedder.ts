@@ -224,6 +224,7 @@ export class Embedder {
       truncate: options.truncate === 'end',
       failFast,
       normalize: options.normalize,
+      areQueries: role === undefined ? !!options.instruction?.trim() : role === 'query',
       dimensions: width,
     }
     const outcome = await model.run(job, [{ head, bodies }], asIs, { vectors: whole }, options)
@@ -246,6 +247,7 @@ const embedJob = {
   truncate: false,
   failFast: true,
   normalize: true,
+  areQueries: false,
   probability: false,
   dimensions: 0,
   prefix: '',

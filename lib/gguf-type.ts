@@ -2,7 +2,7 @@
 import { open } from 'node:fs/promises'
 
 export const adapterRemedy =
-  'Merge it into the model it was made for (llama.cpp: llama-export-lora), and load the result.'
+  'Load it with the model that it was made for, as the option adapter: { adapter: path }.'
 
 /** Bytes that are looked at: `general.type` is among the first keys of every file that has it. */
 const most = 1 << 18

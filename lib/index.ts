@@ -18,7 +18,7 @@ export {
 } from './encodings.ts'
 export { type Facts, Qwen3Error, type Qwen3ErrorCode, type Qwen3ErrorOptions } from './errors.ts'
 export type { Template } from './families.ts'
-export type { FileInfo, Finding, ModelInfo, Stats } from './info.ts'
+export type { FileInfo, Finding, LoadedAdapter, ModelInfo, Stats } from './info.ts'
 export { inspect } from './inspect.ts'
 export { type KnownModel, knownModels } from './models/catalog.ts'
 export { type ListedModel, listModels } from './models/list.ts'
@@ -33,6 +33,7 @@ export {
 export type { Transfer } from './models/retry.ts'
 export { type VerifiedFile, type VerifyOptions, verifyFiles } from './models/verify.ts'
 export type {
+  AdapterOptions,
   CallOptions,
   DownloadOptions,
   EmbedOptions,

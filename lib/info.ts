@@ -1,7 +1,7 @@
 // What is known of a model, for people and for records kept beside vectors.
 import { familyOf } from './families.ts'
 import type { EngineStats } from './engine.ts'
-import type { NativeFacts, NativeFinding, NativeModelFacts } from './native.ts'
+import type { NativeAdapter, NativeFacts, NativeFinding, NativeModelFacts } from './native.ts'
 import type { Pooling } from './options.ts'
 
 /** A departure from what a good file has, and what this package does about it. */
@@ -23,8 +23,18 @@ export interface FileInfo extends Omit<NativeFacts, 'isQwen3' | 'quantisation' |
   findings: Finding[]
 }
 
+/** An adapter as it was loaded. */
+export type LoadedAdapter = NativeAdapter
+
 /** Facts of a loaded model. */
 export interface ModelInfo extends FileInfo {
+  /**
+   * As `fingerprint`, which is that of documents: differs from it where an adapter changes queries alone, so that an
+   * index made without the adapter stays valid.
+   */
+  queryFingerprint: string
+  /** Adapters it was loaded with, in their order. */
+  adapters: readonly LoadedAdapter[]
   /** The bundled model is an independent one for first runs: it is not a Qwen model. */
   bundled: boolean
   /** Who computes, where, and with which kernels. */
@@ -59,13 +69,13 @@ export function modelInfo(
   native: NativeModelFacts,
   isolated: boolean,
 ): ModelInfo {
-  const { rowWidth: _, engine, device, kernels, maxTokens, budget, threads, ...rest } = native
-  const { threadsReason, ...facts } = rest
+  const { rowWidth: _, queryFingerprint, adapters, ...loaded } = native
+  const { engine, device, kernels, maxTokens, budget, threads, threadsReason, ...facts } = loaded
   const file = fileInfo(paths[0]!, facts)
   const known = note ? [{ fatal: false, what: note, remedy: '' }] : []
   const findings = [...known, ...file.findings]
   const computing = { engine, device, kernels, maxTokens, budget, threads, threadsReason, isolated }
-  return Object.freeze({ ...file, bundled, ...computing, findings })
+  return Object.freeze({ ...file, bundled, queryFingerprint, adapters, ...computing, findings })
 }
 
 /** How a file's texts are pooled where a call does not say: as it declares, unless that gives no vector for a text. */

@@ -35,7 +35,18 @@ export interface NativeFacts {
   findings: NativeFinding[]
 }
 
+/** An adapter as it was loaded. */
+export interface NativeAdapter {
+  path: string
+  fingerprint: string
+  scale: number
+  rank: number
+  side: 'query' | 'both'
+}
+
 export interface NativeModelFacts extends NativeFacts {
+  queryFingerprint: string
+  adapters: NativeAdapter[]
   engine: 'packed' | 'generic'
   device: string
   kernels: string
@@ -59,6 +70,8 @@ export interface NativeLoadOptions {
   gpu: string
   gpuLibrary: string
   lockMemory: boolean
+  /** side: '' takes what the file says. */
+  adapters: { path: string; scale: number; side: string; anyBase: boolean }[]
 }
 
 export interface NativeStats {
@@ -100,6 +113,7 @@ export interface NativeJobOptions {
   truncate: boolean
   failFast: boolean
   normalize: boolean
+  areQueries: boolean
   probability: boolean
   dimensions: number
   prefix: string
@@ -125,7 +139,61 @@ export interface NativeJob {
   abort(): void
 }
 
+export interface NativeTrainerOptions {
+  path: string
+  threads: number
+  /** Rows of a pack: part of a training's identity, since it enters the bits. */
+  budget: number
+  ranks: boolean
+  exact: boolean
+  rank: number
+  alpha: number
+  seed: number
+  /** The last so many; 0: all. */
+  layers: number
+  /** Of q, k, v, out, gate, up, down: 1 where trained. */
+  targets: Uint8Array
+  temperature: number
+  margin: number
+  dims: Int32Array
+  queryTerms: boolean
+  pairTerms: boolean
+  decay: number
+  mostNorm: number
+}
+
+export interface NativeStep {
+  loss: number
+  /** Of the gradient, before it is clipped. */
+  norm: number
+  /** That went through the layers. */
+  rows: number
+}
+
+/** A training: one call at a time. */
+export interface NativeTrainer {
+  load(
+    options: NativeTrainerOptions,
+    libraries: string,
+  ): Promise<{ parameters: number; fingerprint: string }>
+  /** All texts' ids one after another, and where each text ends. */
+  setTexts(ids: Int32Array, ends: Int32Array): void
+  /** (texts × width), and 1 for the texts whose row stays as it is there. */
+  setRows(rows: Float32Array, given: Uint8Array): void
+  /** Documents by three: text, example (-1: of the bank), 1 for its positive, which comes first. */
+  step(queries: Int32Array, documents: Int32Array, rate: number): Promise<NativeStep>
+  stepPairs(prompts: Int32Array, labels: Uint8Array, rate: number): Promise<NativeStep>
+  writeAdapter(path: string, facts: [key: string, value: string][]): Promise<void>
+  writeState(path: string, words: string): Promise<void>
+  /** Of a state of any training. */
+  stateWords(path: string): Promise<string>
+  readState(path: string): Promise<string>
+  abort(): void
+  close(): void
+}
+
 interface Binding {
+  Trainer: new () => NativeTrainer
   Model: new () => NativeModel
   Job: new (model: NativeModel, options: NativeJobOptions) => NativeJob
   inspect(path: string): Promise<NativeFacts>

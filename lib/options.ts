@@ -15,7 +15,24 @@ export type Truncate = 'error' | 'end'
 /** What a text is to a search. Most families write the two in different ways. */
 export type Role = 'query' | 'document'
 
+/** A low-rank adapter (LoRA) in llama.cpp's GGUF form. */
+export interface AdapterOptions {
+  path: string
+  /** How much of it: 0 is none, 1 what it was trained to be. @default 1 */
+  scale?: number | undefined
+  /**
+   * Which texts of an embedder it changes. `query`: those of `embedQuery` and `embedQueries`, of `role: 'query'`, and
+   * those with an instruction unless their role is `document`; documents keep the model's own vectors.
+   * @default what the file says, else 'both'
+   */
+  side?: 'query' | 'both' | undefined
+  /** Also take one that says it was made for another model, such as another quantisation of this one. @default false */
+  anyBase?: boolean | undefined
+}
+
 export interface LoadOptions {
+  /** Adapters that change the model while it runs: a path, or several. @default none */
+  adapter?: string | AdapterOptions | readonly (string | AdapterOptions)[] | undefined
   /** Who computes. @default 'auto': our own pass where it knows the network (Qwen3, Qwen2, Llama, EuroBERT, BERT), else llama.cpp's. */
   engine?: 'auto' | 'packed' | 'generic' | undefined
   /** Threads of a pass. @default the physical cores this process may use, within its quota */
@@ -259,7 +276,33 @@ const download = known(
   'option of download',
 )
 
+const finite: Check<number> = (value, name) => {
+  if (typeof value === 'number' && Number.isFinite(value)) return value
+  throw misuse(TypeError, 'a finite number', name, value)
+}
+
+const adapterChecks = {
+  path: string,
+  scale: finite,
+  side: oneOf('query', 'both'),
+  anyBase: boolean,
+}
+
+const adapters: Check<unknown> = (value, name) => {
+  for (const one of Array.isArray(value) ? value : [value]) {
+    if (typeof one === 'string') continue
+    const given = check<Partial<AdapterOptions>>(
+      object(one, name),
+      adapterChecks,
+      `${name}: option`,
+    )
+    string(given.path, `${name}.path`)
+  }
+  return value
+}
+
 const loadChecks = {
+  adapter: adapters,
   engine: oneOf('auto', 'packed', 'generic'),
   threads: integer(1, 512),
   gpu: oneOf(false, 'cuda', 'vulkan', 'metal'),
@@ -318,7 +361,21 @@ function fill<T extends object, D extends { [K in keyof D]: K extends keyof T ? 
 }
 
 export function readLoadOptions(given: unknown) {
-  return fill(check<LoadOptions>(given, loadChecks), {
+  const { adapter = [], ...rest } = check<LoadOptions>(given, loadChecks)
+  const adapters = [adapter].flat().map((one) => {
+    const {
+      path,
+      scale = 1,
+      side = '',
+      anyBase = false,
+    } = typeof one === 'string' ? { path: one } : one
+    return { path, scale, side, anyBase }
+  })
+  return { adapters, ...readPlainLoadOptions(rest) }
+}
+
+function readPlainLoadOptions(given: LoadOptions) {
+  return fill(given, {
     engine: 'auto',
     threads: 0,
     gpu: false,

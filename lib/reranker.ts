@@ -172,6 +172,7 @@ export class Reranker {
         truncate: options.truncate === 'end',
         failFast,
         normalize: false,
+        areQueries: false,
         probability: options.output === 'probability',
         dimensions: 0,
         prefix: judged ? pairPrefix : '',

@@ -45,7 +45,7 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   },
   {
     room: /^lib\/index\.ts$/,
-    may: /^lib\/(?!native|binding|job|engine|residence|process|model\.ts|gpu|cli|eval|server|integrations)/,
+    may: /^lib\/(?!native|binding|job|engine|residence|process|model\.ts|gpu|cli|eval|mine|merge|pairs|server|synth|train|integrations)/,
   },
   {
     room: /^lib\/models\//,
@@ -54,12 +54,28 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   { room: /^lib\/verify\//, may: /^lib\/verify\/|^lib\/index\.ts$/ },
   {
     room: /^lib\/cli\//,
-    may: /^lib\/(cli|verify|eval|server|integrations)\/|^lib\/(index|nearest|root)\.ts$/,
+    may: /^lib\/(cli|verify|eval|mine|merge|pairs|server|synth|train|integrations)\/|^lib\/(index|nearest|root)\.ts$/,
   },
   {
     room: /^lib\/eval\//,
     may: /^lib\/eval\/|^lib\/(errors|index|nearest|root)\.ts$/,
     dependencies: /^hyparquet(-compressors)?$/,
+  },
+  {
+    room: /^lib\/train\//,
+    may: /^lib\/(train|pairs)\/|^lib\/eval\/index\.ts$|^lib\/(errors|index|native|nearest|progress)\.ts$/,
+  },
+  {
+    room: /^lib\/(mine|synth)\//,
+    may: /^lib\/(mine|pairs|synth)\/|^lib\/(errors|index|nearest|progress)\.ts$/,
+  },
+  {
+    room: /^lib\/pairs\//,
+    may: /^lib\/pairs\/|^lib\/eval\/(places|vectors\/\w+)\.ts$|^lib\/(errors|index)\.ts$/,
+  },
+  {
+    room: /^lib\/merge\//,
+    may: /^lib\/merge\/|^lib\/eval\/index\.ts$|^lib\/(errors|index|native|nearest|progress)\.ts$/,
   },
   {
     room: /^lib\/server\//,
@@ -135,11 +151,25 @@ describe('the addon', () => {
     expect(Object.keys(binding).sort()).toEqual([
       'Job',
       'Model',
+      'Trainer',
       'codes',
       'endWithParent',
       'inspect',
     ])
     expect(members(binding.Model).sort()).toEqual(['abort', 'close', 'load', 'stats'])
+    expect(members(binding.Trainer).sort()).toEqual([
+      'abort',
+      'close',
+      'load',
+      'readState',
+      'setRows',
+      'setTexts',
+      'stateWords',
+      'step',
+      'stepPairs',
+      'writeAdapter',
+      'writeState',
+    ])
     expect(members(binding.Job as never).sort()).toEqual(['abort', 'add', 'run'])
   })
 

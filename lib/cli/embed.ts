@@ -158,9 +158,10 @@ async function openSink(
   const format = formatOf(name, dimensions, options.pooling === 'none')
   const path = args.text('output')
   if (path !== undefined) {
-    const { fingerprint, pooling } = embedder.info
+    const { fingerprint, queryFingerprint, pooling } = embedder.info
+    const isQuery = options.role === 'query' || options.instruction.trim() !== ''
     const job = {
-      model: fingerprint,
+      model: isQuery ? queryFingerprint : fingerprint,
       instruction: options.instruction,
       dimensions,
       pooling: options.pooling ?? pooling ?? 'last',
@@ -219,12 +220,14 @@ function readOptions(args: Arguments, format: FormatName): EmbedOptions {
   }
 }
 
+const asQuery = { role: 'query' } as const
+
 /** What stands before each text: part of a job's identity, since it changes every vector. */
 function purposeOf(args: Arguments, embedder: Embedder): { instruction: string; role?: Role } {
   const instruction = args.text('instruction')
-  if (instruction !== undefined) return { instruction }
+  if (instruction !== undefined) return { instruction, ...(args.has('query') ? asQuery : {}) }
   if (!args.has('query')) return { instruction: '' }
   return embedder.info.architecture === 'qwen3'
-    ? { instruction: defaultInstruction }
-    : { instruction: '', role: 'query' }
+    ? { instruction: defaultInstruction, ...asQuery }
+    : { instruction: '', ...asQuery }
 }

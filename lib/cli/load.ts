@@ -1,8 +1,16 @@
 // Options that say which model and who computes, and loading by them.
-import { Embedder, type LoadOptions, Reranker, type ResolvedModel, resolveModel } from '../index.ts'
+import {
+  type AdapterOptions,
+  Embedder,
+  type LoadOptions,
+  Reranker,
+  type ResolvedModel,
+  resolveModel,
+} from '../index.ts'
 import type { Arguments, Options } from './arguments.ts'
 import { remark, type Session } from './command.ts'
 import { defaultOf } from './defaults.ts'
+import { Misuse } from './misuse.ts'
 import { Progress } from './progress.ts'
 
 const gpus = ['cuda', 'vulkan', 'metal'] as const
@@ -13,6 +21,10 @@ export const loadOptions: Options = {
     value: 'NAME',
     short: 'm',
     help: 'a short name (`qwen3-embed list --all`), owner/repository, path or https address; default: QWEN3_EMBED_MODEL',
+  },
+  adapter: {
+    value: 'FILE[@SCALE],…',
+    help: 'adapters (LoRA) for the model, as GGUF files; a scale of 0.5 takes half of one',
   },
   threads: { value: 'N', help: 'threads of a pass; default: the physical cores' },
   gpu: { value: 'BACKEND', choices: gpus, help: 'compute there: cuda, vulkan or metal' },
@@ -68,16 +80,30 @@ export async function loadEmbedder(
   return load(Embedder, await findModel(name, session), args, session, more)
 }
 
+/** The second model of a command: `--adapter` is for the first. */
 export async function loadReranker(
   args: Arguments,
   session: Session,
   name = args.text('model'),
   more: LoadOptions = {},
 ) {
-  return load(Reranker, await findModel(name, session), args, session, more)
+  return load(Reranker, await findModel(name, session), args, session, { ...more, adapter: [] })
 }
 
-/** What {@link loadOptions} were given, for the API. */
+/** What --adapter was given. */
+export function adaptersOf(args: Arguments): AdapterOptions[] {
+  const words = args.text('adapter')?.split(',') ?? []
+  return words.map((word) => {
+    const [, path, scale] = /^(.+)@(-?[\d.]+)$/.exec(word.trim()) ?? [undefined, word.trim(), '1']
+    if (path === '' || Number.isNaN(Number(scale)))
+      throw new Misuse(
+        `--adapter takes files, each with @SCALE if need be, not ${JSON.stringify(word)}`,
+      )
+    return { path: path!, scale: Number(scale) }
+  })
+}
+
+/** What {@link loadOptions} were given, for the API; {@link adaptersOf} tells of adapters. */
 export function readLoadOptions(args: Arguments): LoadOptions {
   const threads = args.integer('threads', 1, 512)
   const maxTokens = args.integer('max-tokens', 8)
@@ -102,6 +128,7 @@ export async function load<Model extends Embedder | Reranker>(
   try {
     const model = await kind.load(found.bundled ? 'mini' : found.paths[0]!, {
       ...readLoadOptions(args),
+      adapter: adaptersOf(args),
       ...more,
       signal: session.signal,
       onProgress: progress.follow,

@@ -14,6 +14,7 @@ import { inspect } from './inspect.ts'
 import { Interrupted, interruptible } from './interrupt.ts'
 import { list } from './list.ts'
 import { mcp } from './mcp.ts'
+import { mine } from './mine.ts'
 import { Misuse } from './misuse.ts'
 import { leaveWithReader, print } from './print.ts'
 import { pull } from './pull.ts'
@@ -23,6 +24,8 @@ import { rm } from './rm.ts'
 import { plain } from './terminal.ts'
 import { search } from './search.ts'
 import { serve } from './serve.ts'
+import { synth } from './synth.ts'
+import { train } from './train.ts'
 import { verify } from './verify.ts'
 
 const commands: readonly Command[] = [
@@ -36,6 +39,9 @@ const commands: readonly Command[] = [
   verify,
   bench,
   evaluation,
+  synth,
+  mine,
+  train,
   serve,
   mcp,
   build,
@@ -63,7 +69,8 @@ async function run([name, ...rest]: string[]): Promise<number> {
   const args = new Arguments(given, { ...command.options, ...sharedOptions })
   if (args.has('version')) return said(`${version}\n`)
   if (args.has('help')) return said(helpFor(command))
-  return (await command.run(args, { signal, quiet: args.has('quiet') })) ? 0 : 1
+  const outcome = await command.run(args, { signal, quiet: args.has('quiet') })
+  return typeof outcome === 'number' ? outcome : outcome ? 0 : 1
 }
 
 async function said(text: string): Promise<number> {

@@ -8,10 +8,14 @@ const remedies: Partial<Record<Qwen3ErrorCode, Remedy>> = {
     tokens === undefined
       ? undefined
       : 'Shorten it, or use --truncate end to cut its end; --max-tokens takes longer ones.',
-  ERR_MODEL_MISMATCH: (_, command) =>
-    command === 'rerank' ? 'Use it with search or embed.' : 'Use it with rerank.',
-  ERR_MODEL_UNSUPPORTED: ({ architecture }) =>
-    architecture === undefined ? undefined : 'Use --engine generic.',
+  ERR_MODEL_MISMATCH: ({ adapter }, command) => {
+    if (adapter !== undefined) return undefined
+    return command === 'rerank' ? 'Use it with search or embed.' : 'Use it with rerank.'
+  },
+  ERR_MODEL_UNSUPPORTED: ({ architecture, type }) => {
+    if (type === 'adapter') return 'Give it as --adapter, with its model as --model.'
+    return architecture === undefined ? undefined : 'Use --engine generic.'
+  },
   ERR_GPU_UNAVAILABLE: ({ package: name }) =>
     name === undefined ? 'Leave out --gpu, or check the driver.' : undefined,
   ERR_OUT_OF_MEMORY: () => 'Use --max-tokens with fewer tokens, or a smaller model.',

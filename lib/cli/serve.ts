@@ -1,5 +1,12 @@
 import { basename } from 'node:path'
-import { Embedder, inspect, type LoadOptions, Reranker, type ResolvedModel } from '../index.ts'
+import {
+  type AdapterOptions,
+  Embedder,
+  inspect,
+  type LoadOptions,
+  Reranker,
+  type ResolvedModel,
+} from '../index.ts'
 import {
   type HandlerOptions,
   serve as listen,
@@ -10,7 +17,7 @@ import {
 import type { Arguments } from './arguments.ts'
 import { type Command, remark, type Session } from './command.ts'
 import { heedSupervisor } from './interrupt.ts'
-import { findModel, isolationOf, load } from './load.ts'
+import { adaptersOf, findModel, isolationOf, load } from './load.ts'
 import { Misuse } from './misuse.ts'
 import { becomeService } from './print.ts'
 import { readSettings, serveOptions } from './serve-options.ts'
@@ -147,9 +154,11 @@ async function openModels(
   session: Session,
 ): Promise<Models> {
   const isLazy = args.text('keep-alive') !== undefined || args.text('memory') !== undefined
-  for (const { name, model } of words) {
+  for (const [i, { name, model }] of words.entries()) {
     opening.doing = `find ${name}`
-    const source = await sourceOf(await findModel(model, session), args, session)
+    // --adapter is for the first model.
+    const adapter = i === 0 ? adaptersOf(args) : []
+    const source = await sourceOf(await findModel(model, session), args, session, adapter)
     opening.doing = `load ${name}`
     const one = isLazy ? source : await source.load()
     models[name] = one
@@ -172,6 +181,7 @@ async function sourceOf(
   found: ResolvedModel,
   args: Arguments,
   session: Session,
+  adapter: readonly AdapterOptions[],
 ): Promise<ModelSource> {
   const info = await inspect(found.bundled ? 'mini' : found.paths[0]!)
   const { head, pooling } = info
@@ -191,6 +201,6 @@ async function sourceOf(
   return {
     kind: ranks ? 'reranking' : 'embedding',
     info,
-    load: () => load<Embedder | Reranker>(loader, found, args, session),
+    load: () => load<Embedder | Reranker>(loader, found, args, session, { adapter }),
   }
 }

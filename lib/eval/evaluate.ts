@@ -36,7 +36,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Report> {
     const embedder = await loaded(
       Embedder,
       baseline?.source ?? options.model,
-      adapter ? ({ ...load, adapter } as LoadOptions) : load,
+      adapter === undefined ? load : { ...load, adapter },
       closing,
     )
     const second = options.reranker
@@ -72,7 +72,6 @@ export async function evaluate(options: EvaluateOptions): Promise<Report> {
       algorithm: options.algorithm ?? 'mini-batch',
       folder: options.cacheDir ?? cacheFolder('eval'),
       pooling: baseline && baseline.pooling !== 'rank' ? baseline.pooling : undefined,
-      adapter,
       remarks,
       signal,
       onProgress: options.onProgress,
@@ -128,8 +127,11 @@ function systemOf(result: Result, context: Context, options: EvaluateOptions): S
   const second = isReranked
     ? { name: nameOf(options.reranker!, reranker!.info), ...factsOf(reranker!.info), top }
     : null
+  const adapters = embedder.info.adapters.map(({ path, scale }) =>
+    scale === 1 ? path : `${path}@${scale}`,
+  )
   const label = [
-    model.name + (options.adapter ? ` + ${options.adapter}` : ''),
+    [model.name, ...adapters].join(' + '),
     `${setting.dimensions}`,
     ...(setting.encoding === 'float32' ? [] : [setting.encoding]),
     ...(second ? [`${second.name}@${top}`] : []),
@@ -137,7 +139,7 @@ function systemOf(result: Result, context: Context, options: EvaluateOptions): S
   return {
     label,
     model,
-    adapter: options.adapter ?? null,
+    adapter: adapters.length > 0 ? adapters.join(' + ') : null,
     reranker: second,
     instruction: prompts.instruction,
     ...setting,

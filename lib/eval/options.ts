@@ -11,8 +11,8 @@ export interface EvaluateOptions {
   model: string | Embedder
   /** A folder or file, or the name of a collection. */
   dataset: string
-  /** An adapter for the model. */
-  adapter?: string
+  /** Adapters for the model. */
+  adapter?: LoadOptions['adapter']
   /** A second stage that orders the best anew. */
   reranker?: string | Reranker
   /** How many the second stage sees. @default 100 */
@@ -78,6 +78,14 @@ export function checkOptions(options: EvaluateOptions): void {
   refuseUnknown(options, known, 'option')
   if (typeof options.dataset !== 'string')
     throw misuse(TypeError, 'a string', 'dataset', options.dataset)
+  if (options.adapter !== undefined && typeof options.model !== 'string') {
+    throw misuse(
+      TypeError,
+      'none, since the model is loaded already: load it with its adapter,',
+      'adapter',
+      options.adapter,
+    )
+  }
   for (const metric of options.metrics ?? []) readMetric(metric)
   for (const encoding of listOf(options.encoding ?? 'float32')) {
     if (!encodings.includes(encoding))

@@ -27,20 +27,27 @@ const isRetrieval = (kind: Kind) => kind === 'retrieval' || kind === 'instructio
 export function promptsFor(kind: Kind, options: PromptOptions, remarks: Remarks): Prompts {
   const { isQwen3, baseline, documentPrefix = '' } = options
   const { instruction, both } = choose(kind, options, remarks)
-  const plain: Prompt = { instruction: '', prefix: documentPrefix }
+  const plain: Prompt = { instruction: '', prefix: documentPrefix, role: 'document' }
   if (baseline) {
-    const query = { instruction: '', prefix: promptOf(baseline.query, instruction) }
+    const query: Prompt = {
+      instruction: '',
+      prefix: promptOf(baseline.query, instruction),
+      role: 'query',
+    }
     return {
       instruction,
       query,
-      document: both ? query : { instruction: '', prefix: baseline.document + documentPrefix },
+      document: both
+        ? query
+        : { instruction: '', prefix: baseline.document + documentPrefix, role: 'document' },
     }
   }
   // Other architectures know nothing of Qwen's template.
-  const query =
-    isQwen3 || options.instruction !== undefined
-      ? { instruction, prefix: '' }
-      : { instruction: '', prefix: '' }
+  const query: Prompt = {
+    instruction: isQwen3 || options.instruction !== undefined ? instruction : '',
+    prefix: '',
+    role: 'query',
+  }
   return { instruction: query.instruction, query, document: both ? query : plain }
 }
 

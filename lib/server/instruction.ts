@@ -50,7 +50,7 @@ export function purposeOf(values: PurposeValues, served: ServedEmbedder): Purpos
   const name = values[param]!
   const role = synonyms[name]
   const prompt = served.prompts.get(role ?? name)
-  if (prompt !== undefined) return { role: undefined, instruction: checked(prompt, served) }
+  if (prompt !== undefined) return { role, instruction: checked(prompt, served) }
   if (role !== undefined) return { role, instruction: undefined }
   const known = ['query', 'document', ...served.prompts.keys()]
   throw new RequestError(

@@ -7,6 +7,7 @@
 #include "addon/model.h"
 #include "addon/root.h"
 #include "core/machine/parent.h"
+#include "addon/trainer.h"
 
 namespace qwen3_embed {
 namespace {
@@ -71,6 +72,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Root(env));  // owned by the environment
   exports.Set("Model", Model::define(env));
   exports.Set("Job", JobHandle::define(env));
+  exports.Set("Trainer", TrainerHandle::define(env));
   exports.Set("inspect", Napi::Function::New(env, JS_inspect, "inspect"));
   exports.Set("endWithParent", Napi::Function::New(env, JS_end_with_parent, "endWithParent"));
   exports.Set("codes", Napi::Function::New(env, JS_codes, "codes"));

@@ -89,4 +89,20 @@ void add_engine_facts(Napi::Object object, const Forward::Limits& limits, const 
   object.Set("threadsReason", threads.reason);
 }
 
+void add_adapter_facts(Napi::Object object, const Facts& facts) {
+  object.Set("queryFingerprint", facts.query_fingerprint);
+  Napi::Array adapters = Napi::Array::New(object.Env(), facts.adapters.size());
+  for (size_t i = 0; i < facts.adapters.size(); ++i) {
+    const AdapterFacts& from = facts.adapters[i];
+    Napi::Object adapter = Napi::Object::New(object.Env());
+    adapter.Set("path", from.path);
+    adapter.Set("fingerprint", from.fingerprint);
+    adapter.Set("scale", from.scale);
+    adapter.Set("rank", static_cast<double>(from.rank));
+    adapter.Set("side", from.queries_only ? "query" : "both");
+    adapters.Set(static_cast<uint32_t>(i), adapter);
+  }
+  object.Set("adapters", adapters);
+}
+
 }  // namespace qwen3_embed

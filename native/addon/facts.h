@@ -8,6 +8,7 @@
 namespace qwen3_embed {
 
 Napi::Object facts_object(Napi::Env env, const Facts& facts);
+void add_adapter_facts(Napi::Object object, const Facts& facts);
 void add_engine_facts(Napi::Object object, const Forward::Limits& limits, const std::string& engine,
                       const Threads& threads);
 

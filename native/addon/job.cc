@@ -27,6 +27,7 @@ JobOptions read_options(const Napi::Object& given) {
   options.truncate = flag("truncate");
   options.fail_fast = flag("failFast");
   options.normalize = flag("normalize");
+  options.are_queries = flag("areQueries");
   options.probability = flag("probability");
   options.n_dims = given.Get("dimensions").As<Napi::Number>().Int32Value();
   options.prefix = text("prefix");

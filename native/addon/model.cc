@@ -27,6 +27,14 @@ LoadOptions read_options(const Napi::Object& given) {
   options.max_tokens = number("maxTokens");
   options.budget = number("budget");
   options.prefix_bytes = static_cast<size_t>(number("prefixCache"));
+  const auto adapters = given.Get("adapters").As<Napi::Array>();
+  for (uint32_t i = 0; i < adapters.Length(); ++i) {
+    const auto adapter = adapters.Get(i).As<Napi::Object>();
+    options.adapters.push_back({adapter.Get("path").As<Napi::String>().Utf8Value(),
+                                adapter.Get("scale").As<Napi::Number>().DoubleValue(),
+                                adapter.Get("side").As<Napi::String>().Utf8Value(),
+                                adapter.Get("anyBase").As<Napi::Boolean>().Value()});
+  }
   return options;
 }
 
@@ -116,6 +124,7 @@ LaneEvents Model::events() {
     Napi::Value facts = env.Undefined();
     if (!news->failure) {
       Napi::Object object = facts_object(env, news->facts);
+      add_adapter_facts(object, news->facts);
       add_engine_facts(object, *news->limits, news->engine, news->threads);
       facts = object;
     }

@@ -1,7 +1,7 @@
 import { baselines, type EvaluateOptions } from '../../eval/index.ts'
 import type { Arguments } from '../arguments.ts'
 import { remark, type Session } from '../command.ts'
-import { findModel, readLoadOptions } from '../load.ts'
+import { adaptersOf, findModel, readLoadOptions } from '../load.ts'
 import { Misuse } from '../misuse.ts'
 
 const encodings = ['float32', 'int8', 'binary'] as const
@@ -20,18 +20,11 @@ export const kinds = [
 export type RunOptions = Omit<EvaluateOptions, 'dataset'>
 
 export async function readOptions(args: Arguments, session: Session): Promise<RunOptions> {
-  const texts = [
-    'instruction',
-    'task',
-    'split',
-    'adapter',
-    'kind',
-    'protocol',
-    'algorithm',
-  ] as const
+  const texts = ['instruction', 'task', 'split', 'kind', 'protocol', 'algorithm'] as const
   const given = Object.fromEntries(
     texts.map((name) => [name, args.text(name)]).filter(([, value]) => value !== undefined),
   )
+  const adapter = adaptersOf(args)
   const top = args.integer('top', 1)
   const maxChars = args.integer('max-chars', 1)
   const reranker = args.text('reranker')
@@ -47,6 +40,7 @@ export async function readOptions(args: Arguments, session: Session): Promise<Ru
     ...(cacheDir === undefined ? {} : { cacheDir }),
     model: await found(args.text('model'), session),
     ...(reranker === undefined ? {} : { reranker: await found(reranker, session) }),
+    ...(adapter.length > 0 ? { adapter } : {}),
     load: readLoadOptions(args),
     signal: session.signal,
   }

@@ -40,7 +40,6 @@ export const runCommand: Command = {
     split: { value: 'NAME', help: 'the split to judge by; default: the only one, else test' },
     reranker: { value: 'NAME', short: 'r', help: 'a second stage that orders the best anew' },
     top: { value: 'N', help: 'how many the second stage sees; default: 100' },
-    adapter: { value: 'FILE', help: 'an adapter for the model' },
     metrics: {
       value: 'NAME,…',
       help: 'of retrieval, such as ndcg@10,recall@100; the first is compared',

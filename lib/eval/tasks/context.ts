@@ -32,7 +32,6 @@ export interface Context {
   algorithm: 'mini-batch' | 'lloyd'
   folder: string
   pooling: 'last' | 'mean' | 'cls' | undefined
-  adapter: string | undefined
   remarks: Remarks
   signal: AbortSignal | undefined
   onProgress: ((progress: EvalProgress) => void) | undefined
@@ -65,12 +64,11 @@ export async function vectorsOf(
   prompt: Prompt,
   step: EvalProgress['step'],
 ): Promise<VectorFile> {
-  const { embedder, folder, pooling, adapter, signal, onProgress, remarks } = context
+  const { embedder, folder, pooling, signal, onProgress, remarks } = context
   const file = await storeVectors(embedder, texts, {
     folder,
     prompt,
     pooling,
-    adapter,
     signal,
     onProgress: (done, total) => onProgress?.({ step, done, total }),
   })

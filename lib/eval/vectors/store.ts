@@ -13,14 +13,14 @@ export interface Prompt {
   instruction: string
   /** Before the text as it is, for models with words of their own. */
   prefix: string
+  /** Which side of a search it is for: adapters may change queries alone. */
+  role: 'query' | 'document'
 }
 
 export interface StoreOptions {
   folder: string
   prompt: Prompt
   pooling?: 'last' | 'mean' | 'cls' | undefined
-  /** Whatever else decides a vector: adapters. */
-  adapter?: string | undefined
   signal?: AbortSignal | undefined
   onProgress?: ((done: number, total: number) => void) | undefined
 }
@@ -44,11 +44,10 @@ export async function storeVectors(
   options: StoreOptions,
 ): Promise<VectorFile> {
   const { digest, rows } = await digestOf(texts())
-  const { fingerprint, maxTokens } = embedder.info
+  const { fingerprint, queryFingerprint, maxTokens } = embedder.info
   const width = embedder.dimensions
   const identity = [
-    fingerprint,
-    options.adapter ?? '',
+    options.prompt.role === 'query' ? queryFingerprint : fingerprint,
     options.prompt,
     options.pooling ?? '',
     maxTokens,
@@ -104,6 +103,7 @@ async function fill(
     let savedAt = Number.NEGATIVE_INFINITY
     const call = {
       instruction: prompt.instruction,
+      role: prompt.role,
       truncate: 'end' as const,
       priority: 'bulk' as const,
       ...(pooling ? { pooling } : {}),

@@ -40,7 +40,7 @@ void CpuPass::project(const CpuBlock& block, const Tile& tile, bool queries, boo
     tasks.push_back({to.linear.product.get(), {to.rows, to.width, to.linear.bias, 0}});
   work_.multiply(abort, work_.embd_inputs, tasks);
   for (const Projection& to : projections)
-    work_.add_adapters(abort, to.linear, work_.embd_inputs, to.rows, to.width);
+    work_.add_adapters(abort, to.linear, work_.embd_inputs, are_queries_, to.rows, to.width);
   times_.products_ms += watch_.lap_ms();
 }
 
@@ -166,8 +166,9 @@ void CpuPass::gate_in_floats(const CpuBlock& block, int32_t n_rows, const Abort&
     tasks.push_back({block.gate.product.get(), {gate, n_ff, block.gate.bias, 0}});
   tasks.push_back({block.up.product.get(), {up, n_ff, block.up.bias, 0}});
   work_.multiply(abort, work_.embd_inputs, tasks);
-  if (block.gate.present()) work_.add_adapters(abort, block.gate, work_.embd_inputs, gate, n_ff);
-  work_.add_adapters(abort, block.up, work_.embd_inputs, up, n_ff);
+  if (block.gate.present())
+    work_.add_adapters(abort, block.gate, work_.embd_inputs, are_queries_, gate, n_ff);
+  work_.add_adapters(abort, block.up, work_.embd_inputs, are_queries_, up, n_ff);
   times_.products_ms += watch_.lap_ms();
 
   Inputs& inputs = work_.ff_inputs;
@@ -192,7 +193,7 @@ void CpuPass::add_product(const CpuLinear& linear, const Inputs& inputs, float* 
     });
   }
   work_.multiply(abort, inputs, {{linear.product.get(), {hidden, n_embd, hidden, n_embd}}});
-  work_.add_adapters(abort, linear, inputs, hidden, n_embd);
+  work_.add_adapters(abort, linear, inputs, are_queries_, hidden, n_embd);
   times_.products_ms += watch_.lap_ms();
 }
 

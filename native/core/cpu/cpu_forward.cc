@@ -20,6 +20,13 @@ constexpr int kMaxSequences = 4096;
 // An interactive pass beside a bulk one.
 constexpr size_t kSpareRows = 2;
 
+// Where queries have a store of their own, the two share what one would have.
+size_t prefix_bytes(const Network& network, const PackedOptions& options, bool of_queries) {
+  if (!network.is_causal) return 0;
+  if (network.tells_queries()) return options.prefix_bytes / 2;
+  return of_queries ? 0 : options.prefix_bytes;
+}
+
 Workspace make_workspace(std::shared_ptr<const Network> network, const PackedOptions& options) {
   auto crew = std::make_unique<Crew>(std::max(options.n_threads, 1));
   auto packed = pack_network(std::move(network), options.kernels, *crew, options.abort_load,
@@ -31,8 +38,9 @@ Workspace make_workspace(std::shared_ptr<const Network> network, const PackedOpt
 
 CpuForward::CpuForward(std::shared_ptr<const Network> network, const PackedOptions& options)
     : workspace_(make_workspace(network, options)),
-      prefixes_(network->blocks.size(), network->n_kv(),
-                network->is_causal ? options.prefix_bytes : 0) {
+      prefixes_(network->blocks.size(), network->n_kv(), prefix_bytes(*network, options, false)),
+      query_prefixes_(network->blocks.size(), network->n_kv(),
+                      prefix_bytes(*network, options, true)) {
   spare_.reserve(kSpareRows);
   if (options.ranks) head_ = RankHead(*network, options.yes, options.no);
   limits_.n_embd = network->n_embd;
@@ -40,6 +48,7 @@ CpuForward::CpuForward(std::shared_ptr<const Network> network, const PackedOptio
   limits_.budget = options.budget;
   limits_.max_sequences = kMaxSequences;
   limits_.shares_prefixes = network->is_causal;
+  limits_.tells_queries = network->tells_queries();
   limits_.device = "CPU";
   limits_.kernels = workspace_.net().name;
 }
@@ -92,7 +101,7 @@ void CpuForward::add(const ForwardTimes& times) {
 
 ForwardTimes CpuForward::times() const {
   ForwardTimes times = times_;
-  times.kept_bytes = static_cast<int64_t>(prefixes_.n_bytes());
+  times.kept_bytes = static_cast<int64_t>(prefixes_.n_bytes() + query_prefixes_.n_bytes());
   return times;
 }
 

@@ -30,7 +30,10 @@ class CpuForward final : public Forward {
 
   // ---- for its passes ----
   Workspace& workspace() { return workspace_; }
-  PrefixStore& prefixes() { return prefixes_; }
+  // Keys and values of queries are their own where adapters tell them from documents.
+  PrefixStore& prefixes(bool are_queries) {
+    return are_queries && limits_.tells_queries ? query_prefixes_ : prefixes_;
+  }
   const RankHead& head() const { return head_; }
   // Memory of a pass within the budget is kept for the next one; that of a longer text is given
   // back.
@@ -43,7 +46,7 @@ class CpuForward final : public Forward {
 
   Workspace workspace_;
   RankHead head_;
-  PrefixStore prefixes_;
+  PrefixStore prefixes_, query_prefixes_;
   Limits limits_;
   int n_passes_ = 0;  // alive
   std::vector<PassRows> spare_;

@@ -23,7 +23,8 @@ CpuLinear::Adapter pack_adapter(ProductMaker& maker, const LowRank& adapter,
           adapter.scale * adapter.b[static_cast<size_t>(source_row(weight, o) * rank + r)];
     }
   }
-  return {maker.make(a.data(), padded, n_in), maker.make(b.data(), n_out, padded)};
+  return {maker.make(a.data(), padded, n_in), maker.make(b.data(), n_out, padded),
+          adapter.queries_only};
 }
 
 std::shared_ptr<const CpuNetwork> pack_anew(std::shared_ptr<const Network> network,
@@ -44,9 +45,6 @@ std::shared_ptr<const CpuNetwork> pack_anew(std::shared_ptr<const Network> netwo
     if (!from.present()) return to;
     to.product = maker.make(from.weight, crew, abort);
     if (!from.bias.empty()) to.bias = from.bias.data();
-    for (const LowRank& adapter : from.adapters) {
-      to.adapters.push_back(pack_adapter(maker, adapter, from.weight));
-    }
     n_done += from.weight.n_bytes;
     if (on_progress) on_progress(static_cast<double>(n_done) / static_cast<double>(n_bytes));
     return to;
@@ -88,14 +86,38 @@ std::shared_ptr<Shelf> shelf_for(const std::string& key) {
   return shelf;
 }
 
-bool has_adapters(const Network& network) {
-  return std::any_of(network.blocks.begin(), network.blocks.end(), [](const Block& block) {
-    for (const Linear* linear :
-         {&block.q, &block.k, &block.v, &block.out, &block.gate, &block.up, &block.down}) {
-      if (!linear->adapters.empty()) return true;
-    }
-    return false;
-  });
+// The packed weights of `base`, beside what the adapters of `network` add to them.
+std::shared_ptr<const CpuNetwork> add_adapters(std::shared_ptr<const Network> network,
+                                               const CpuNetwork& base, const std::string& kernels) {
+  ProductMaker maker(kernels, network->file);
+  auto adapted = std::make_shared<CpuNetwork>();
+  auto add = [&](const Linear& from, const CpuLinear& packed) {
+    CpuLinear to;
+    to.product = packed.product;
+    if (!from.bias.empty()) to.bias = from.bias.data();
+    for (const LowRank& adapter : from.adapters)
+      to.adapters.push_back(pack_adapter(maker, adapter, from.weight));
+    return to;
+  };
+  for (size_t i = 0; i < network->blocks.size(); ++i) {
+    const Block& block = network->blocks[i];
+    const CpuBlock& packed = base.blocks[i];
+    CpuBlock to;
+    to.block = &block;
+    to.q = add(block.q, packed.q);
+    to.k = add(block.k, packed.k);
+    to.v = add(block.v, packed.v);
+    to.out = add(block.out, packed.out);
+    to.gate = add(block.gate, packed.gate);
+    to.up = add(block.up, packed.up);
+    to.down = add(block.down, packed.down);
+    adapted->blocks.push_back(std::move(to));
+  }
+  adapted->kernels = base.kernels;
+  adapted->uses_ggml = base.uses_ggml;
+  adapted->name = base.name;
+  adapted->network = std::move(network);
+  return adapted;
 }
 
 }  // namespace
@@ -105,8 +127,14 @@ std::shared_ptr<const CpuNetwork> pack_network(std::shared_ptr<const Network> ne
                                                const Abort& abort,
                                                const std::function<void(double)>& on_progress) {
   if (abort && abort()) throw Failure{Code::aborted, "Loading was aborted.", {}};
-  if (has_adapters(*network)) {
-    return pack_anew(std::move(network), kernels, crew, abort, on_progress);
+  if (network->max_adapters() > 0) {
+    auto plain = std::make_shared<Network>(*network);
+    for (Block& block : plain->blocks) {
+      for (Linear* linear : block.linears()) linear->adapters.clear();
+    }
+    const std::shared_ptr<const CpuNetwork> base =
+        pack_network(std::move(plain), kernels, crew, abort, on_progress);
+    return add_adapters(std::move(network), *base, kernels);
   }
   const std::shared_ptr<Shelf> shelf =
       shelf_for(kernels + (MemoryLock::is_on() ? " locked " : " ") + network->file->identity());

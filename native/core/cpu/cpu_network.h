@@ -16,9 +16,10 @@ namespace qwen3_embed {
 struct CpuLinear {
   struct Adapter {
     std::unique_ptr<Product> a, b;  // (n_in -> rank), (rank -> n_out); rank a multiple of 32
+    bool queries_only;
   };
-  const float* bias = nullptr;  // (n_out)
-  std::unique_ptr<Product> product;
+  const float* bias = nullptr;             // (n_out)
+  std::shared_ptr<const Product> product;  // shared by those that differ in their adapters alone
   std::vector<Adapter> adapters;
 
   bool present() const { return product != nullptr; }

@@ -40,12 +40,13 @@ PrefixUse use_prefixes(PrefixStore& store, const Pack& pack) {
 }  // namespace
 
 CpuPass::CpuPass(CpuForward& forward, const Pack& pack)
-    : CpuPass(forward, pack, use_prefixes(forward.prefixes(), pack)) {}
+    : CpuPass(forward, pack, use_prefixes(forward.prefixes(pack.are_queries), pack)) {}
 
 CpuPass::CpuPass(CpuForward& forward, const Pack& pack, PrefixUse prefixes)
     : forward_(forward),
       work_(forward.workspace()),
       net_(work_.network()),
+      are_queries_(pack.are_queries),
       prefixes_(std::move(prefixes)),
       trie_(build_trie(pack.sequences, net_.is_causal, prefixes_.parts)),
       outputs_(net_, trie_, pack.pooling) {
@@ -177,7 +178,7 @@ void CpuPass::finish(const Abort& abort) {
   // What is not finite may have come from a neighbour: its keys are nobody's business.
   if (prefixes_.keeping &&
       all_finite(hidden, static_cast<size_t>(n_rows) * static_cast<size_t>(net_.n_embd))) {
-    forward_.prefixes().keep(prefixes_.keeping);
+    forward_.prefixes(are_queries_).keep(prefixes_.keeping);
   }
   finished_ = true;
   times_.rest_ms += watch_.lap_ms();

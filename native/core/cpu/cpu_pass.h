@@ -75,6 +75,7 @@ class CpuPass final : public Pass {
   CpuForward& forward_;
   Workspace& work_;
   const Network& net_;
+  const bool are_queries_;
   const PrefixUse prefixes_;
   const Trie trie_;
   Outputs outputs_;

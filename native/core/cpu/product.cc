@@ -37,9 +37,9 @@ class KernelProduct final : public Product {
     });
   }
 
-  void pack(const float* values) {
+  void pack(const void* rows) {
     const int64_t panel = kernels_.panel;
-    kernels_.pack(weights_.type, values, n_out_, n_in_, 0, (n_out_ + panel - 1) / panel,
+    kernels_.pack(weights_.type, rows, n_out_, n_in_, 0, (n_out_ + panel - 1) / panel,
                   packed_.data());
   }
 
@@ -103,8 +103,13 @@ std::unique_ptr<Product> ProductMaker::make(const WeightMatrix& matrix, Crew& cr
 }
 
 std::unique_ptr<Product> ProductMaker::make(const float* weights, int64_t n_out, int64_t n_in) {
-  auto product = std::make_unique<KernelProduct>(*kernels_, kernels::WeightType::kF32, n_out, n_in);
-  product->pack(weights);
+  return make(kernels::WeightType::kF32, weights, n_out, n_in);
+}
+
+std::unique_ptr<Product> ProductMaker::make(kernels::WeightType type, const void* rows,
+                                            int64_t n_out, int64_t n_in) {
+  auto product = std::make_unique<KernelProduct>(*kernels_, type, n_out, n_in);
+  product->pack(rows);
   return product;
 }
 

@@ -60,6 +60,9 @@ class ProductMaker {
   std::unique_ptr<Product> make(const WeightMatrix& matrix, Crew& crew, const Abort& abort);
   // Of floats in memory. (n_out, n_in), n_in a multiple of 32
   std::unique_ptr<Product> make(const float* weights, int64_t n_out, int64_t n_in);
+  // Of rows in memory, as they would stand in a file, of a type that the kernels pack.
+  std::unique_ptr<Product> make(kernels::WeightType type, const void* rows, int64_t n_out,
+                                int64_t n_in);
 
   const kernels::Kernels& kernels() const { return *kernels_; }
   bool uses_ggml() const { return n_by_ggml_ > 0; }

@@ -56,9 +56,10 @@ void Workspace::reserve(int32_t n_rows) {
 }
 
 void Workspace::add_adapters(const Abort& abort, const CpuLinear& linear, const Inputs& inputs,
-                             float* y, int64_t stride) {
+                             bool are_queries, float* y, int64_t stride) {
   const auto n_rows = static_cast<int32_t>(inputs.n_rows());
   for (const CpuLinear::Adapter& adapter : linear.adapters) {
+    if (adapter.queries_only && !are_queries) continue;
     const int64_t rank = adapter.a->n_out();
     float* low = low_rank_.floats();
     multiply(abort, inputs, {{adapter.a.get(), {low, rank, nullptr, 0}}});

@@ -48,9 +48,9 @@ class Workspace {
   void multiply(const Abort& abort, const Inputs& inputs, const std::vector<Task>& tasks) {
     run_products(*crew_, abort, ggml_, inputs, tasks);
   }
-  // y += what the adapters of `linear` add for these inputs. (n_rows, n_out)
-  void add_adapters(const Abort& abort, const CpuLinear& linear, const Inputs& inputs, float* y,
-                    int64_t stride);
+  // y += what the adapters of `linear` add for these inputs, of queries or not. (n_rows, n_out)
+  void add_adapters(const Abort& abort, const CpuLinear& linear, const Inputs& inputs,
+                    bool are_queries, float* y, int64_t stride);
   Bench& bench(int worker) { return benches_[static_cast<size_t>(worker)]; }
 
   // cos and sin of positions [0, n_positions). (n_positions, head_dim)

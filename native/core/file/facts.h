@@ -29,12 +29,22 @@ struct TensorTypes {
   std::vector<std::string> types;  // "q8_0", "f32", ...
 };
 
+// A low-rank adapter that a load was given.
+struct AdapterFacts {
+  std::string path, fingerprint;
+  double scale = 1;
+  int64_t rank = 0;
+  bool queries_only = false;
+};
+
 struct Facts {
-  std::string architecture;  // general.architecture
-  std::string name;          // general.name, or empty
-  std::string quantisation;  // type that holds most weight bytes: "Q8_0", "Q4_K", ...
-  std::string tokenizer;     // "gpt2/qwen2", "bert", ...
-  std::string fingerprint;
+  std::string architecture;       // general.architecture
+  std::string name;               // general.name, or empty
+  std::string quantisation;       // type that holds most weight bytes: "Q8_0", "Q4_K", ...
+  std::string tokenizer;          // "gpt2/qwen2", "bert", ...
+  std::string fingerprint;        // of documents' vectors, where adapters were given
+  std::string query_fingerprint;  // of queries', once loaded
+  std::vector<AdapterFacts> adapters;
   uint64_t file_bytes = 0;
   int64_t n_parameters = 0;
   int n_layer = 0, n_embd = 0, n_head = 0, n_head_kv = 0, head_dim = 0, n_ff = 0, n_vocab = 0;

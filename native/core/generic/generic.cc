@@ -49,6 +49,9 @@ class Generic final : public Forward {
     limits_.budget = std::min(options.budget, std::max(options.max_tokens, 1));
     limits_.max_sequences = kMaxSequences;
     limits_.shares_prefixes = false;
+    for (const Adapter& adapter : options_.adapters) load(adapter);
+    limits_.tells_queries = std::any_of(options_.adapters.begin(), options_.adapters.end(),
+                                        [](const Adapter& a) { return a.side == Side::query; });
     limits_.device = options.gpu ? ggml_backend_dev_name(options.gpu) : "CPU";
     limits_.kernels = "ggml";
   }
@@ -59,10 +62,12 @@ class Generic final : public Forward {
   ForwardTimes times() const override { return times_; }
 
   // ---- for its passes ----
-  void run(const std::vector<Sequence>& sequences, Pooling pooling, const Abort& abort) {
+  void run(const std::vector<Sequence>& sequences, Pooling pooling, bool are_queries,
+           const Abort& abort) {
     int n_tokens = 0;
     for (const Sequence& sequence : sequences) n_tokens += static_cast<int>(sequence.ids.size());
     ensure_context(pooling, n_tokens);
+    apply_adapters(are_queries);
     abort_ = &abort;
     const int status = decode(sequences, n_tokens);
     abort_ = nullptr;
@@ -96,6 +101,32 @@ class Generic final : public Forward {
  private:
   bool ranks_by_logits(Pooling pooling) const {
     return pooling == Pooling::rank && facts_.head == Head::yes_no;
+  }
+
+  // llama.cpp's own reading of a file that was checked; freed with the model.
+  void load(const Adapter& adapter) {
+    llama_adapter_lora* loaded = llama_adapter_lora_init(model_.get(), adapter.path.c_str());
+    if (loaded == nullptr) {
+      throw Failure{
+          Code::model_invalid,
+          "llama.cpp could not load the adapter " + adapter.path + ": " + take_llama_log() + ".",
+          {{"adapter", adapter.path}},
+          "Check that it was made for this model."};
+    }
+    adapters_.push_back(loaded);
+  }
+
+  void apply_adapters(bool are_queries) {
+    if (adapters_.empty()) return;
+    std::vector<llama_adapter_lora*> applied;
+    std::vector<float> scales;
+    for (size_t i = 0; i < adapters_.size(); ++i) {
+      const Adapter& adapter = options_.adapters[i];
+      if (adapter.side == Side::query && !are_queries) continue;
+      applied.push_back(adapters_[i]);
+      scales.push_back(static_cast<float>(adapter.scale));
+    }
+    llama_set_adapters_lora(context_.get(), applied.data(), applied.size(), scales.data());
   }
 
   // Pooling is fixed when a context is made, and its buffers grow with its longest pass, so
@@ -186,6 +217,7 @@ class Generic final : public Forward {
   }
 
   std::shared_ptr<llama_model> model_;
+  std::vector<llama_adapter_lora*> adapters_;  // of options_.adapters
   Facts facts_;
   GenericOptions options_;
   Limits limits_;
@@ -204,13 +236,14 @@ class Generic final : public Forward {
 // come.
 class GenericPass final : public Pass {
  public:
-  GenericPass(Generic& generic, const Pack& pack) : generic_(generic), pooling_(pack.pooling) {
+  GenericPass(Generic& generic, const Pack& pack)
+      : generic_(generic), pooling_(pack.pooling), are_queries_(pack.are_queries) {
     for (const Sequence* sequence : pack.sequences) sequences_.push_back(*sequence);
   }
 
   bool step(const Abort& abort) override {
     if (!rows_.empty()) return false;
-    generic_.run(sequences_, pooling_, abort);
+    generic_.run(sequences_, pooling_, are_queries_, abort);
     rows_.reserve(sequences_.size());
     size_t first = 0;
     for (size_t s = 0; s < sequences_.size(); ++s) {
@@ -226,6 +259,7 @@ class GenericPass final : public Pass {
  private:
   Generic& generic_;
   const Pooling pooling_;
+  const bool are_queries_;
   std::vector<Sequence> sequences_;
   std::vector<std::vector<float>> rows_;
 };

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
+#include "core/adapter/adapter.h"
 #include "core/file/facts.h"
 #include "core/road/forward.h"
 
@@ -18,6 +20,7 @@ struct GenericOptions {
   int max_tokens;
   ggml_backend_device* gpu = nullptr;  // null: CPU
   Token yes = -1, no = -1;             // for rankers without a head
+  std::vector<Adapter> adapters;
   Abort abort_load;
   std::function<void(double fraction)> on_progress;
 };

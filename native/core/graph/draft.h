@@ -12,9 +12,10 @@
 namespace qwen3_embed {
 
 struct Draft {
-  explicit Draft(size_t n_blocks) {
-    constexpr size_t kNodesPerBlock = 64;
-    const size_t n_nodes = kNodesPerBlock * n_blocks + 32;
+  // `n_adapters`: of any one product.
+  Draft(size_t n_blocks, size_t n_adapters, bool are_queries) : are_queries(are_queries) {
+    constexpr size_t kNodesPerBlock = 64, kNodesPerAdapter = 3 * 7;
+    const size_t n_nodes = (kNodesPerBlock + kNodesPerAdapter * n_adapters) * n_blocks + 32;
     const size_t n_bytes =
         ggml_tensor_overhead() * n_nodes * 2 + ggml_graph_overhead_custom(n_nodes, false);
     context.reset(ggml_init({n_bytes, nullptr, true}));
@@ -30,6 +31,7 @@ struct Draft {
     return input(integers, GGML_TYPE_I32, std::move(values), n, 1);
   }
 
+  const bool are_queries;
   ggml_context_ptr context;
   ggml_cgraph* graph = nullptr;
   std::vector<std::pair<ggml_tensor*, std::vector<float>>> floats;

@@ -18,6 +18,7 @@ ggml_tensor* GraphBlocks::product(Draft& draft, const GraphLinear& linear, ggml_
   ggml_tensor* y = ggml_mul_mat(context, linear.weight, x);
   if (linear.bias != nullptr) y = ggml_add(context, y, linear.bias);
   for (const GraphLinear::Adapter& adapter : linear.adapters) {
+    if (adapter.queries_only && !draft.are_queries) continue;
     y = ggml_add(context, y, ggml_mul_mat(context, adapter.b, ggml_mul_mat(context, adapter.a, x)));
   }
   return y;

@@ -35,6 +35,7 @@ GraphForward::GraphForward(std::shared_ptr<const Network> network, const PackedO
   limits_.budget = options.budget;
   limits_.max_sequences = kMaxSequences;
   limits_.shares_prefixes = network_->is_causal;
+  limits_.tells_queries = network_->tells_queries();
   limits_.device = ggml_backend_dev_name(ggml_backend_get_device(backend_.get()));
   limits_.kernels = "ggml";
 }

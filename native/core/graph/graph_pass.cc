@@ -28,6 +28,8 @@ GraphPass::GraphPass(GraphForward& forward, const Pack& pack)
       net_(forward.network()),
       trie_(build_trie(pack.sequences, net_.is_causal)),
       outputs_(net_, trie_, pack.pooling),
+      are_queries_(pack.are_queries),
+      n_adapters_(net_.max_adapters()),
       tile_(forward.tile_rows(trie_.n_rows())) {
   net_.file->check_unchanged();
 }
@@ -60,7 +62,7 @@ void GraphPass::take_step(const Abort& abort) {
 
 void GraphPass::run_whole(const Abort& abort) {
   const GraphBlocks& blocks = forward_.blocks();
-  Draft draft(net_.blocks.size());
+  Draft draft = this->draft(net_.blocks.size());
   ggml_context* context = draft.context.get();
   const Tile all{0, trie_.n_rows(), nullptr};
   ggml_tensor* x = draft.input(embeddings(), net_.n_embd, trie_.n_rows());
@@ -96,7 +98,7 @@ void GraphPass::start_tiles() {
   ggml_backend_tensor_set(hidden, embedded.data(), 0, embedded.size() * sizeof(float));
   hidden_ = hidden;
   if (forward_.weights().embedding_norm.weight == nullptr) return;
-  Draft draft(1);
+  Draft draft = this->draft(1);
   ggml_tensor* x = rows_of(draft, hidden_, 0, trie_.n_rows());
   put(draft, forward_.blocks().norm(draft, x, forward_.weights().embedding_norm), x);
   forward_.compute(draft, {});
@@ -116,7 +118,7 @@ void GraphPass::run_tile(const Abort& abort) {
   const bool picked = answers_ && picks_rows();
   const int32_t n = std::min(tile_, n_sweep_rows() - first_);
   const Tile tile{first_, n, picked ? &outputs_.rows() : nullptr};
-  Draft draft(1);
+  Draft draft = this->draft(1);
   ggml_tensor* x = rows_of(draft, hidden_, first_, n);
   if (picked) {
     x = ggml_get_rows(draft.context.get(), hidden_,
@@ -154,7 +156,7 @@ void GraphPass::run_tile(const Abort& abort) {
 void GraphPass::read_outputs(const Abort& abort) {
   const auto n =
       outputs_.rows().empty() ? trie_.n_rows() : static_cast<int32_t>(outputs_.rows().size());
-  Draft draft(1);
+  Draft draft = this->draft(1);
   finish(draft, rows_of(draft, hidden_, 0, n), abort);
 }
 

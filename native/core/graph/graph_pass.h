@@ -23,6 +23,7 @@ class GraphPass final : public Pass {
   void read_outputs(const Abort& abort);
   void finish(Draft& draft, ggml_tensor* x, const Abort& abort);
 
+  Draft draft(size_t n_blocks) const { return {n_blocks, n_adapters_, are_queries_}; }
   std::vector<float> embeddings() const;
   ggml_tensor* positions(Draft& draft, const Tile& tile) const;
   ggml_tensor* mask(Draft& draft, const Tile& tile, int32_t n_seen) const;
@@ -33,6 +34,8 @@ class GraphPass final : public Pass {
   const Network& net_;
   const Trie trie_;
   Outputs outputs_;
+  const bool are_queries_;
+  const size_t n_adapters_;
   const int32_t tile_;
 
   // Of a pack in tiles.

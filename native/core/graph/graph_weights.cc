@@ -40,7 +40,8 @@ class Uploads {
         }
       }
       to.adapters.push_back({floats(adapter.a, matrix.n_in, adapter.rank),
-                             floats(std::move(b), adapter.rank, matrix.n_out)});
+                             floats(std::move(b), adapter.rank, matrix.n_out),
+                             adapter.queries_only});
     }
     return to;
   }

@@ -15,6 +15,7 @@ struct GraphLinear {
   ggml_tensor* bias = nullptr;  // or null
   struct Adapter {
     ggml_tensor *a, *b;  // its scale within b
+    bool queries_only;
   };
   std::vector<Adapter> adapters;
 };

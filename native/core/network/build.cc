@@ -259,7 +259,7 @@ std::string cannot_build(const Gguf& file, const Facts& facts) {
   return {};
 }
 
-std::shared_ptr<const Network> build_network(const Gguf& file, const Facts& facts) {
+std::shared_ptr<Network> build_network(const Gguf& file, const Facts& facts) {
   return Builder(file, facts, *recipe_of(facts.architecture)).build();
 }
 

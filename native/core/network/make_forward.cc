@@ -21,7 +21,8 @@ bool suits_kernels(const Network& network) {
 std::unique_ptr<Forward> make_packed(const Gguf& file, const Facts& facts,
                                      const PackedOptions& options) {
   try {
-    const std::shared_ptr<const Network> network = build_network(file, facts);
+    const std::shared_ptr<Network> network = build_network(file, facts);
+    for (const Adapter& adapter : options.adapters) attach(adapter, *network);
     if (options.device != nullptr || options.portable_graph || !suits_kernels(*network)) {
       return std::make_unique<GraphForward>(network, options);
     }

@@ -6,7 +6,9 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "core/adapter/adapter.h"
 #include "core/file/facts.h"
 #include "core/road/forward.h"
 
@@ -21,7 +23,8 @@ struct PackedOptions {
   // Rows that go through a layer together. Changes memory and speed, never a bit. 0: the engine's
   // choice.
   int tile = 0;
-  size_t prefix_bytes = 0;                // for prefixes that come again; 0: none is kept
+  size_t prefix_bytes = 0;  // for prefixes that come again; 0: none is kept
+  std::vector<Adapter> adapters;
   bool ranks = false;                     // whether Pooling::rank will be asked for
   std::string kernels = "auto";           // "auto", "ggml", or the name of one of ours
   ggml_backend_device* device = nullptr;  // null: the CPU

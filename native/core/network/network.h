@@ -12,6 +12,8 @@
 //   x normed once more where there is an output norm
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -49,8 +51,9 @@ struct WeightMatrix {
 struct LowRank {
   int64_t rank = 0;
   float scale = 1;
-  Vector a;  // (rank, n_in)
-  Vector b;  // (n_out, rank)
+  Vector a;                   // (rank, n_in)
+  Vector b;                   // (n_out, rank)
+  bool queries_only = false;  // documents go by as if it were not there
 };
 
 // y = weight x + bias, plus what its adapters add.
@@ -77,6 +80,9 @@ struct Block {
   Norm feed_forward_norm;  // (n_embd)
   Linear gate, up;         // (n_embd -> n_ff); no gate: up alone is activated
   Linear down;             // (n_ff -> n_embd)
+
+  std::array<Linear*, 7> linears() { return {&q, &k, &v, &out, &gate, &up, &down}; }
+  std::array<const Linear*, 7> linears() const { return {&q, &k, &v, &out, &gate, &up, &down}; }
 };
 
 enum class Activation { silu, gelu };
@@ -104,6 +110,26 @@ struct Network {
 
   std::shared_ptr<const TensorFile> file;
 
+  // Of any one product.
+  size_t max_adapters() const {
+    size_t most = 0;
+    for (const Block& block : blocks) {
+      for (const Linear* linear : block.linears()) most = std::max(most, linear->adapters.size());
+    }
+    return most;
+  }
+  // Whether queries go through other weights than documents.
+  bool tells_queries() const {
+    for (const Block& block : blocks) {
+      for (const Linear* linear : block.linears()) {
+        for (const LowRank& adapter : linear->adapters) {
+          if (adapter.queries_only) return true;
+        }
+      }
+    }
+    return false;
+  }
+
   int64_t n_q() const { return int64_t{n_head} * head_dim; }
   int64_t n_kv() const { return int64_t{n_head_kv} * head_dim; }
 };
@@ -113,7 +139,7 @@ std::string cannot_build(const Gguf& file, const Facts& facts);
 
 // Throws Failure model_invalid where a tensor is missing or not of the shape that `facts` promise,
 // model_unsupported where its type cannot be turned into floats.
-std::shared_ptr<const Network> build_network(const Gguf& file, const Facts& facts);
+std::shared_ptr<Network> build_network(const Gguf& file, const Facts& facts);
 
 // Where the output stands in the file that is handed out as output i; of an adapter's b too.
 int64_t source_row(const WeightMatrix& matrix, int64_t i);

@@ -22,6 +22,8 @@ class RankHead {
 
   bool empty() const { return direction_.empty(); }
   float logit(const float* row) const;
+  // What a logit is the product of a row with, where no dense layer stands between: (n_embd).
+  const std::vector<double>& direction() const { return direction_; }
 
  private:
   std::vector<double> direction_;  // (n_embd): the head's row, or yes minus no: one dot product

@@ -9,7 +9,9 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "core/adapter/adapter.h"
 #include "core/file/facts.h"
 #include "core/machine/cpus.h"
 #include "core/road/forward.h"
@@ -30,8 +32,9 @@ struct LoadOptions {
   int max_tokens = 0;            // 0: what the file was trained for
   int budget = 0;                // tokens a pass holds; 0: the engine's choice
   size_t prefix_bytes = 0;       // kept keys and values of prefixes that come again
-  std::string gpu;               // "", "cuda", "vulkan", "metal"
-  bool lock_memory = false;      // weights are never swapped out
+  std::vector<AdapterOptions> adapters;
+  std::string gpu;           // "", "cuda", "vulkan", "metal"
+  bool lock_memory = false;  // weights are never swapped out
   std::string gpu_library;  // path of that backend's shared library; empty where it is built in
 };
 

@@ -61,7 +61,11 @@ bool Flight::is_wanted() const {
 }
 
 void Flight::begin() {
-  Pack pack{{}, texts_[first_].job->options.pooling, std::exchange(next_, nullptr)};
+  const JobOptions& options = texts_[first_].job->options;
+  Pack pack{{},
+            options.pooling,
+            std::exchange(next_, nullptr),
+            options.are_queries && forward_.limits().tells_queries};
   for (size_t i = 0; i < n_; ++i) pack.sequences.push_back(&texts_[first_ + i].sequence);
   pass_ = forward_.begin(pack);
 }

@@ -18,7 +18,8 @@ class Flight {
     Sequence sequence;
   };
 
-  // All of one pooling. `next`: see Pack; needed until the first step only.
+  // All of one pooling, and of one side where the forward tells them apart. `next`: see Pack;
+  // needed until the first step only.
   Flight(Forward& forward, std::vector<Text> texts, const Sequence* next);
 
   // Begins the pass, steps it, or delivers its rows: one of the three. False when every text is

@@ -52,13 +52,14 @@ class Crew;
 class Forward {
  public:
   struct Limits {
-    int n_embd;            // width of a row
-    int max_tokens;        // longest sequence of a pack
-    int budget;            // tokens one pack should hold; a single longer sequence may stand alone
-    int max_sequences;     // sequences one pack may hold
-    bool shares_prefixes;  // whether equal prefixes within a pack are computed once
-    std::string device;    // "CPU", "CUDA0", ...
-    std::string kernels;   // who multiplies: "ggml", or the name of one of ours
+    int n_embd;         // width of a row
+    int max_tokens;     // longest sequence of a pack
+    int budget;         // tokens one pack should hold; a single longer sequence may stand alone
+    int max_sequences;  // sequences one pack may hold
+    bool tells_queries = false;  // whether queries go through other weights: packs are of one kind
+    bool shares_prefixes;        // whether equal prefixes within a pack are computed once
+    std::string device;          // "CPU", "CUDA0", ...
+    std::string kernels;         // who multiplies: "ggml", or the name of one of ours
   };
 
   virtual ~Forward() = default;

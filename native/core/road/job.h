@@ -27,7 +27,8 @@ struct JobOptions {
   bool truncate = false;
   bool fail_fast = true;  // the first failing text ends the job; else it is one of failures
   bool normalize = true;
-  bool probability = true;  // of a score: sigmoid of the logit, or the logit
+  bool are_queries = false;  // what adapters for queries alone change
+  bool probability = true;   // of a score: sigmoid of the logit, or the logit
   int n_dims = 0;
   std::string prefix, suffix;  // rerank template around each pair
 };

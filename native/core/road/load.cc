@@ -60,6 +60,27 @@ void check_kind(const Facts& facts, const LoadOptions& options) {
   }
 }
 
+// What changes the model, and the fingerprints that follow from it.
+std::vector<Adapter> read_adapters(const Gguf& file, Facts& facts, const LoadOptions& options) {
+  std::vector<Adapter> adapters;
+  for (const AdapterOptions& one : options.adapters) {
+    adapters.push_back(read_adapter(one, file, facts));
+    const Adapter& adapter = adapters.back();
+    if (options.kind == Kind::rank && adapter.side == Side::query) {
+      throw Failure{Code::model_mismatch,
+                    "Expected an adapter for a reranker but " + one.path +
+                        " is for queries alone, which a reranker never reads alone.",
+                    {{"adapter", one.path}},
+                    "Train one with the reranker, or pass side: 'both'."};
+    }
+    facts.adapters.push_back(
+        {adapter.path, adapter.digest, adapter.scale, adapter.rank, adapter.side == Side::query});
+  }
+  facts.query_fingerprint = fingerprint_with(facts.fingerprint, adapters, true);
+  facts.fingerprint = fingerprint_with(facts.fingerprint, adapters, false);
+  return adapters;
+}
+
 ggml_backend_device* find_gpu(const LoadOptions& options) {
   if (options.gpu.empty()) return nullptr;
   if (!options.gpu_library.empty()) load_gpu_backend(options.gpu_library);
@@ -87,6 +108,7 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options, const Abort& ab
   Facts& facts = engine->facts_;
   facts = read_facts(file);
   check_kind(facts, options);
+  std::vector<Adapter> adapters = read_adapters(file, facts, options);
   ggml_backend_device* gpu = find_gpu(options);
   on_progress(kHeaderShare);
   const auto on_weights = [&](double fraction) {
@@ -112,6 +134,7 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options, const Abort& ab
     packed.budget = options.budget > 0 ? options.budget : kPackedBudget;
     packed.max_tokens = max_tokens(facts, options, facts.n_ctx_train);
     packed.prefix_bytes = options.prefix_bytes;
+    packed.adapters = std::move(adapters);
     packed.ranks = options.kind == Kind::rank;
     packed.kernels = options.kernels;
     packed.device = gpu;
@@ -128,6 +151,7 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options, const Abort& ab
     generic.budget = options.budget > 0 ? options.budget : kGenericBudget;
     generic.max_tokens = max_tokens(facts, options, kGenericMaxTokens);
     generic.gpu = gpu;
+    generic.adapters = std::move(adapters);
     generic.abort_load = abort;
     generic.on_progress = on_weights;
     std::shared_ptr<llama_model> model = load_llama_model(file, generic);

@@ -17,12 +17,13 @@ struct Sequence {
 
 enum class Pooling { none, mean, cls, last, rank };
 
-// Sequences that share one pass. All of them are pooled the same way.
+// Sequences that share one pass. All of them are pooled the same way, through the same weights.
 struct Pack {
   std::vector<const Sequence*> sequences;  // (n_seq)
   Pooling pooling;
   // One that waits for a later pass, if any does: what it shares with these is worth keeping.
   const Sequence* next = nullptr;
+  bool are_queries = false;  // heeded where Forward::Limits::tells_queries
 };
 
 }  // namespace qwen3_embed

@@ -38,11 +38,10 @@ void Stream::prepare(const Jobs& jobs, const Abort& stop) {
   const size_t n_enough = static_cast<size_t>(forward_.limits().budget) * kLookaheadPacks;
   std::vector<Candidate> candidates;
   size_t n_tokens = 0;
-  Pooling pooling = Pooling::last;
   bool sliced = false;
   for (const std::shared_ptr<Job>& job : in_turn(jobs)) {
     if (n_tokens >= n_enough || candidates.size() >= kLookaheadTexts) break;
-    if (!candidates.empty() && job->options.pooling != pooling) continue;
+    if (!candidates.empty() && !fits(candidates.front().job->options, job->options)) continue;
     if (!tokenise(*job, n_enough, stop)) {
       // A long text takes a slice between the packs of others, and holds nobody up.
       if (!job->prompt || sliced) return;
@@ -50,11 +49,16 @@ void Stream::prepare(const Jobs& jobs, const Abort& stop) {
       continue;
     }
     if (job->settled()) continue;
-    pooling = job->options.pooling;
     for (size_t i = 0; i < job->window.size(); ++i) candidates.push_back({job, i});
     n_tokens += job->n_waiting_tokens;
   }
   if (!candidates.empty()) depart(candidates);
+}
+
+// Whether texts of the two may share a pass.
+bool Stream::fits(const JobOptions& a, const JobOptions& b) const {
+  return a.pooling == b.pooling &&
+         (a.are_queries == b.are_queries || !forward_.limits().tells_queries);
 }
 
 // The one that was served longest ago first.

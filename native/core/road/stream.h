@@ -40,6 +40,7 @@ class Stream {
   bool is_ours(const Job& job) const {
     return job.options.interactive == interactive_ && !job.settled();
   }
+  bool fits(const JobOptions& a, const JobOptions& b) const;
   void prepare(const Jobs& jobs, const Abort& stop);
   std::vector<std::shared_ptr<Job>> in_turn(const Jobs& jobs) const;
   bool tokenise(Job& job, size_t n_enough, const Abort& stop);

@@ -1,0 +1,89 @@
+import { synth as make, type SynthOptions } from '../synth/index.ts'
+import type { Arguments } from './arguments.ts'
+import { type Command, remark } from './command.ts'
+import { findModel, loadOptions, readLoadOptions } from './load.ts'
+import { Misuse } from './misuse.ts'
+import { Progress } from './progress.ts'
+
+const { adapter: _, ...plainLoadOptions } = loadOptions
+
+export const synth: Command = {
+  name: 'synth',
+  summary: 'make queries for your own documents: rows for train, and a collection to judge by',
+  usage: ['FOLDER -o FILE [--held-out FOLDER] [OPTIONS]'],
+  about: [
+    'Markdown becomes sections, and each heading asks for what stands below it: no model makes anything up. Headings ' +
+      'that say nothing (Usage, License) are left out, short ones go with the title.',
+    'With --held-out some documents are set aside, whole and with all that are nearly the same, as a collection for ' +
+      '--dev of train and for eval run.',
+  ],
+  options: {
+    output: { value: 'FILE', short: 'o', help: 'the rows' },
+    'held-out': { value: 'FOLDER', help: 'the collection of documents that are set aside' },
+    part: { value: 'X', help: 'of the documents, that are set aside; default: 0.25' },
+    'min-cosine': { value: 'X', help: 'least cosine of query and passage, or auto; default: none' },
+    'round-trip': { value: 'N', help: 'the passage must be among the first N for its query' },
+    'per-passage': { value: 'N', help: 'most queries a passage; default: 2' },
+    reranker: { value: 'NAME', short: 'r', help: 'a judge that must say yes' },
+    instruction: { value: 'TEXT', help: "what queries are for; default: Qwen's web search one" },
+    seed: { value: 'N', help: 'of the split; default: 1' },
+    'cache-dir': { value: 'FOLDER', help: 'where vectors are kept; default: QWEN3_EMBED_CACHE' },
+    ...plainLoadOptions,
+  },
+  examples: [
+    ['qwen3-embed synth ./docs -o pairs.jsonl --held-out held-out', 'rows, and what judges them'],
+    ['qwen3-embed synth ./docs -o pairs.jsonl --round-trip 3', 'pairs that the model finds itself'],
+  ],
+
+  async run(args, session) {
+    const documents = args.single('folder of Markdown')
+    const output = args.text('output')
+    if (documents === undefined) throw new Misuse('Expected a folder of Markdown files')
+    if (output === undefined) throw new Misuse('Expected --output FILE: where the rows go')
+    const { bundled, paths } = await findModel(args.text('model'), session)
+    const reranker = args.text('reranker')
+    const judge =
+      reranker === undefined ? undefined : (await findModel(reranker, session)).paths[0]!
+    const progress = new Progress('synth', session)
+    try {
+      const made = await make({
+        ...optionsOf(args),
+        documents,
+        model: bundled ? 'mini' : paths[0]!,
+        output,
+        ...(judge === undefined ? {} : { reranker: judge }),
+        load: readLoadOptions(args),
+        signal: session.signal,
+        onProgress: progress.follow,
+      })
+      progress.end()
+      const dropped = Object.entries(made.dropped).filter(([, count]) => count > 0)
+      remark(
+        session,
+        `${made.rows.length} rows of ${made.documents} documents, ${made.heldOut.length} queries held out` +
+          (dropped.length === 0
+            ? ''
+            : `; dropped: ${dropped.map(([reason, count]) => `${reason} ${count}`).join(', ')}`) +
+          (made.minCosine === undefined ? '' : `; least cosine ${made.minCosine.toFixed(3)}`),
+      )
+      return true
+    } finally {
+      progress.end()
+    }
+  },
+}
+
+function optionsOf(args: Arguments): Partial<SynthOptions> {
+  const least = args.text('min-cosine')
+  const given = {
+    heldOut: args.text('held-out'),
+    part: args.number('part', 0.01, 0.99),
+    minCosine: least === 'auto' ? ('auto' as const) : args.number('min-cosine', 0, 1),
+    roundTrip: args.integer('round-trip', 1),
+    perPassage: args.integer('per-passage', 1),
+    instruction: args.text('instruction'),
+    seed: args.integer('seed', 0),
+    cacheDir: args.text('cache-dir'),
+  }
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+}

@@ -1,0 +1,3 @@
+export type { Document } from './headings.ts'
+export type { SynthRow } from './row.ts'
+export { type SynthOptions, type Synthesised, synth } from './synth.ts'
