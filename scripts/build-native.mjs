@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { llamaHeaders, llamaLibraries, llamaSources } from './llama.mjs'
+import { sqliteSources } from './sqlite.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { values: options } = parseArgs({
@@ -39,6 +40,7 @@ const definitions = {
   LLAMA: source ? 'source' : 'prebuilt',
   LLAMA_HEADERS: source ? llamaSources() : llamaHeaders(),
   LLAMA_LIBRARIES: libraries ?? '',
+  SQLITE: sqliteSources(),
   NODE_ADDON_API: packageFolder('node-addon-api'),
   QWEN3_TESTS: options.tests || options.sanitize ? 'ON' : 'OFF',
   QWEN3_SANITIZE: sanitizers[options.sanitize] ?? '',

@@ -2,6 +2,7 @@
 // After the vector type they are written over.
 #include "attention_floats.inc.h"
 #include "rows.inc.h"
+#include "scan.inc.h"
 #include "sets.h"
 
 namespace qwen3_embed::kernels {
@@ -9,13 +10,15 @@ const Kernels kAvx2 = {
     "avx2",      kPanel,           panels_packable,    panels_bytes,
     pack_panels, plain_row_format, grouped_rows_bytes, avx2_matmul,
     store_row,   rms_norm,         rms_norm_row,       layer_norm,
-    gelu_row,    swiglu_row,       norm_rope,          attention<FloatKeys, FloatValues>};
+    gelu_row,    swiglu_row,       norm_rope,          attention<FloatKeys, FloatValues>,
+    scan};
 #ifdef QWEN3_KERNELS_AVXVNNI
 const Kernels kAvx2Vnni = {
     "avx2-vnni", kPanel,           panels_packable,    panels_bytes,
     pack_panels, plain_row_format, grouped_rows_bytes, avx2_vnni_matmul,
     store_row,   rms_norm,         rms_norm_row,       layer_norm,
-    gelu_row,    swiglu_row,       norm_rope,          attention<FloatKeys, FloatValues>};
+    gelu_row,    swiglu_row,       norm_rope,          attention<FloatKeys, FloatValues>,
+    scan};
 #endif
 
 }  // namespace qwen3_embed::kernels

@@ -5,6 +5,7 @@
 #include "attention_floats.inc.h"
 #include "matmul.inc.h"
 #include "rows.inc.h"
+#include "scan.inc.h"
 #include "sets.h"
 
 namespace qwen3_embed::kernels {
@@ -160,6 +161,7 @@ const Kernels kPortable = {
     "portable",  kPanel,           panels_packable,    panels_bytes,
     pack_panels, plain_row_format, grouped_rows_bytes, matmul,
     store_row,   rms_norm,         rms_norm_row,       layer_norm,
-    gelu_row,    swiglu_row,       norm_rope,          attention<FloatKeys, FloatValues>};
+    gelu_row,    swiglu_row,       norm_rope,          attention<FloatKeys, FloatValues>,
+    scan};
 
 }  // namespace qwen3_embed::kernels
