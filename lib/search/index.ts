@@ -1,9 +1,11 @@
+export { type Listing, listFolder } from './list-folder.ts'
 export type { Document, IndexOptions, SearchOptions, UpdateOptions } from './options.ts'
 export {
   dataFolder,
   findIndexes,
   type FoundIndex,
   hereName,
+  holds,
   indexPath,
   removeIndex,
 } from './places.ts'

@@ -250,7 +250,7 @@ export class Store {
       const cosines = new Float32Array(this.memory.places)
       return questions.map((question) => {
         scan(codes, scales, width, codesOf(question), cosines)
-        return cosines.reduce((most, one) => (one > most ? one : most), -1)
+        return cosines.reduce((most, one) => Math.max(most, one), -1)
       })
     })
   }
