@@ -2,9 +2,9 @@
 
 /** Matches paths with slashes; a pattern without one matches names at any depth, a folder's name all that is in it. */
 export function globOf(pattern: string): (path: string) => boolean {
-  const trimmed = pattern.replace(/^\.?\//, '').replace(/\/$/, '/**')
-  const anywhere = !trimmed.replace(/\/\*\*$/, '').includes('/') && !trimmed.startsWith('**')
-  const source = `${anywhere ? '(?:.*/)?' : ''}${sourceOf(trimmed)}(?:/.*)?`
+  const plain = pattern.replace(/^\.?\//, '').replace(/\/$/, '')
+  const anywhere = !plain.includes('/') && !pattern.startsWith('/')
+  const source = `${anywhere ? '(?:.*/)?' : ''}${sourceOf(plain)}(?:/.*)?`
   let expression: RegExp
   try {
     expression = new RegExp(`^${source}$`, 'su')

@@ -107,7 +107,8 @@ fts5_api* api_of(sqlite3* handle) {
 
 int register_words(sqlite3* handle) {
   fts5_api* api = api_of(handle);
-  if (api == nullptr) return SQLITE_ERROR;
+  // The first look at the file: one that is no database is told here.
+  if (api == nullptr) return std::max(SQLITE_ERROR, sqlite3_errcode(handle));
   fts5_tokenizer tokenizer = {create_tokenizer, delete_tokenizer, tokenize};
   const int status = api->xCreateTokenizer(api, "qwen3words", nullptr, &tokenizer, nullptr);
   if (status != SQLITE_OK) return status;

@@ -47,9 +47,15 @@ function otherThanUnicode(bytes: Uint8Array): Decoded | undefined {
     'windows-1252',
   ]) {
     const share = shareOf(encoding, beginning)
-    if (share > (best?.share ?? 0.5)) best = { encoding, share }
+    if (share > (best?.share ?? leastShare(encoding))) best = { encoding, share }
   }
   return best ? as(best.encoding, bytes) : undefined
+}
+
+/** A third of Japanese is kana, and a fifth of Chinese its sixty most frequent letters. */
+function leastShare(encoding: string): number {
+  if (encoding.startsWith('windows')) return 0.5
+  return encoding === 'gb18030' || encoding === 'big5' ? 0.15 : 0.3
 }
 
 function shareOf(encoding: string, bytes: Uint8Array): number {

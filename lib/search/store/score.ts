@@ -121,7 +121,7 @@ function meaningOf(space: Space, vector: Float32Array, scope: Uint8Array, places
   if (count === 0) return undefined
   const mean = sum / cosineUnit / count
   const span = best - mean
-  const scaled = cosines.map((cosine) => (span > 0 ? (cosine - mean) / span : 0))
+  const scaled = cosines.map((cosine) => (span > 0 ? (cosine - mean) / span : 1))
   return { cosines, scaled, best }
 }
 
