@@ -64,12 +64,16 @@ async function cutsOf(document: Document, path: string): Promise<Cut[]> {
   const isSaid =
     format === 'markdown' &&
     new RegExp(`^\\s*#{1,2} +${escaped(title)}\\s*$`, 'm').test(text.slice(0, 2_000))
-  const chunks = await chunk(text, estimate, { format, title: title && isSaid ? '' : above })
-  return chunks.map(({ start, end, head }) => ({
-    start,
-    stop: end,
-    head: headOf(document.head, head),
-  }))
+  const options = { format, title: title && isSaid ? '' : above } as const
+  const cuts: Cut[] = []
+  // A page is a place to go to: no passage is on two.
+  const pages = document.pages ?? [0]
+  for (const [i, from] of pages.entries()) {
+    const chunks = await chunk(text.slice(from, pages[i + 1]), estimate, options)
+    for (const { start, end, head } of chunks)
+      cuts.push({ start: from + start, stop: from + end, head: headOf(document.head, head) })
+  }
+  return cuts
 }
 
 function headOf(fixed: string | undefined, head: string): string {

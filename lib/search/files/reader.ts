@@ -26,9 +26,11 @@ export class Reader {
   #waiting: Waiting[] = []
   #timer: NodeJS.Timeout | undefined
   readonly #longestMs: number
+  readonly #worker: URL
 
-  constructor(longest = longestMs) {
+  constructor(longest = longestMs, worker = new URL('./worker.js', import.meta.url)) {
     this.#longestMs = longest
+    this.#worker = worker
   }
 
   walk(
@@ -63,7 +65,7 @@ export class Reader {
   }
 
   #started(): Thread<FileMethods> {
-    this.#thread ??= new Thread<FileMethods>(new URL('./worker.js', import.meta.url), undefined, {
+    this.#thread ??= new Thread<FileMethods>(this.#worker, undefined, {
       maxOldGenerationSizeMb: memoryMb,
     })
     return this.#thread
