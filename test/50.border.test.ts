@@ -18,6 +18,7 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
     room: /^lib\/options\.ts$/,
     may: /^lib\/(errors|families|progress)\.ts$|^lib\/models\/(places|retry)\.ts$/,
   },
+  { room: /^lib\/database\.ts$/, may: /^lib\/native\.ts$/ },
   { room: /^lib\/(native|gpu)\.ts$/, may: /^lib\/(asar|errors|root)\.ts$/ },
   { room: /^lib\/info\.ts$/, may: /^lib\/(families|native|options)\.ts$/ },
   { room: /^lib\/job\.ts$/, may: /^lib\/(errors|native|progress)\.ts$/ },
@@ -35,7 +36,7 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   },
   {
     room: /^lib\/index\.ts$/,
-    may: /^lib\/(?!native|job|model\.ts|gpu|cli|eval|server|integrations)/,
+    may: /^lib\/(?!native|database|job|model\.ts|gpu|cli|eval|search|server|integrations)/,
   },
   {
     room: /^lib\/models\//,
@@ -44,7 +45,7 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   { room: /^lib\/verify\//, may: /^lib\/verify\/|^lib\/index\.ts$/ },
   {
     room: /^lib\/cli\//,
-    may: /^lib\/(cli|verify|eval|server|integrations)\/|^lib\/(index|nearest|root)\.ts$/,
+    may: /^lib\/(cli|verify|eval|search|server|integrations)\/|^lib\/(index|nearest|root)\.ts$/,
   },
   {
     room: /^lib\/eval\//,
@@ -52,13 +53,18 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
     dependencies: /^hyparquet(-compressors)?$/,
   },
   {
+    room: /^lib\/search\//,
+    may: /^lib\/search\/|^lib\/models\/lock\.ts$|^lib\/(database|errors|index|progress|root)\.ts$/,
+    dependencies: /^(ignore|stemmer|htmlparser2|postal-mime|unpdf|@parcel\/watcher)$/,
+  },
+  {
     room: /^lib\/server\//,
-    may: /^lib\/server\/|^lib\/(errors|index|nearest|root)\.ts$/,
+    may: /^lib\/server\/|^lib\/search\/index\.ts$|^lib\/(errors|index|nearest|root)\.ts$/,
     dependencies: /./,
   },
   {
     room: /^lib\/integrations\//,
-    may: /^lib\/integrations\/|^lib\/(errors|index|root)\.ts$/,
+    may: /^lib\/integrations\/|^lib\/search\/index\.ts$|^lib\/(errors|index|root)\.ts$/,
     dependencies: /./,
   },
 ]
@@ -104,9 +110,10 @@ describe('native', () => {
     )
 
   it.each([
-    ['native/core', /napi\.h|node_api|addon\//],
-    ['native/addon', /llama\.h|ggml|gguf\.h|kernels\//],
-    ['native/kernels', /napi\.h|node_api|llama\.h|ggml|core\/|addon\//],
+    ['native/core', /napi\.h|node_api|addon\/|index\/|sqlite/],
+    ['native/index', /napi\.h|node_api|addon\/|llama\.h|ggml|gguf\.h|core\/(?!failure)/],
+    ['native/addon', /llama\.h|ggml|gguf\.h|kernels\/|sqlite/],
+    ['native/kernels', /napi\.h|node_api|llama\.h|ggml|core\/|addon\/|index\/|sqlite/],
   ])('%s sees nothing of %s', (folder, forbidden) => {
     for (const file of sources(folder, /\.(cc|h)$/)) {
       for (const name of includes(file)) {
@@ -122,7 +129,21 @@ describe('the addon', () => {
     const { binding } = native()
     const members = (type: { prototype: object }) =>
       Object.getOwnPropertyNames(type.prototype).filter((name) => name !== 'constructor')
-    expect(Object.keys(binding).sort()).toEqual(['Job', 'Model', 'codes', 'inspect'])
+    expect(Object.keys(binding).sort()).toEqual([
+      'Database',
+      'Job',
+      'Model',
+      'codes',
+      'inspect',
+      'scan',
+    ])
+    expect(members(binding.Database as never).sort()).toEqual([
+      'close',
+      'execute',
+      'lastRow',
+      'rows',
+      'scoreWords',
+    ])
     expect(members(binding.Model).sort()).toEqual(['abort', 'close', 'load', 'stats'])
     expect(members(binding.Job as never).sort()).toEqual(['abort', 'add', 'run'])
   })

@@ -177,9 +177,9 @@ describe('hostile files', () => {
   })
 
   it.each(['deep.html', 'deep.docx', 'deep.json'])(
-    '%s of a hundred thousand levels is read or refused',
+    '%s of twenty thousand levels is read or refused',
     async (name) => {
-      const depth = 100_000
+      const depth = 20_000
       const sources: Record<string, Buffer> = {
         'deep.html': Buffer.from('<div>'.repeat(depth)),
         'deep.docx': zipOf({ 'word/document.xml': '<w:p>'.repeat(depth) }),
