@@ -89,7 +89,7 @@ describe('kill -9', () => {
     const path = join(base, 'killed.index')
     let done = 0
     let passages = 0
-    for (let attempt = 0; done < kills; attempt++) {
+    while (done < kills) {
       const child = started('index', '-m', 'mini', folder, '--name', path, '-q')
       const end = ended(child)
       // A random moment of its run; the first file that it makes included.

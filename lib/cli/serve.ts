@@ -2,9 +2,11 @@ import cluster from 'node:cluster'
 import { createServer } from 'node:net'
 import { basename } from 'node:path'
 import { Embedder, inspect, type LoadOptions, Reranker, type ResolvedModel } from '../index.ts'
+import { Index } from '../search/index.ts'
 import { serve as listen, type ModelSource, type ServeOptions } from '../server/index.ts'
 import type { Arguments } from './arguments.ts'
 import { type Command, remark, type Session } from './command.ts'
+import { chosenIndex } from './index/which.ts'
 import { heedSupervisor } from './interrupt.ts'
 import { findModel, load } from './load.ts'
 import { Misuse } from './misuse.ts'
@@ -33,6 +35,7 @@ export const serve: Command = {
       'qwen3-embed serve text-embedding-3-small=qwen3-embedding-0.6b',
       'under a name that a program already asks for',
     ],
+    ['qwen3-embed serve --index default --watch', 'your files too, on the page and at /v1/search'],
     ['qwen3-embed serve --host 0.0.0.0 --api-key-file keys.txt', 'for other machines'],
     ['qwen3-embed serve -m mini qwen3-reranker-0.6b --keep-alive 10m --memory 4GB', 'on demand'],
   ],
@@ -42,9 +45,11 @@ export const serve: Command = {
     // Now, and not after minutes of loading.
     await tryPort(settings)
     const models = await openModels(args, session)
+    const files = await openIndex(args, models, session)
     try {
-      await runUntilStopped({ ...settings, models }, args, session)
+      await runUntilStopped({ ...settings, models, index: files?.index }, args, session)
     } finally {
+      await files?.close()
       await Promise.all(Object.values(models).map((model) => 'close' in model && model.close()))
     }
     return true
@@ -52,6 +57,35 @@ export const serve: Command = {
 }
 
 type Models = ServeOptions['models']
+
+/** The index with the models that are served, where they are those that it was made with. */
+async function openIndex(args: Arguments, models: Models, session: Session) {
+  const name = args.text('index')
+  if (name === undefined) {
+    if (args.has('watch')) throw new Misuse('--watch keeps an index up to date: --index says which')
+    return undefined
+  }
+  const { path } = await chosenIndex(name)
+  const reranker = Object.values(models).find((model) => 'scoreEach' in model)
+  const index = await Index.open(path, { create: false, ...(reranker && { reranker }) })
+  const stop = new AbortController()
+  const watching = args.has('watch') ? watched(index, stop.signal, session) : Promise.resolve()
+  const close = async () => {
+    stop.abort()
+    await watching
+    await index.close()
+  }
+  return { index, close }
+}
+
+async function watched(index: Index, signal: AbortSignal, session: Session): Promise<void> {
+  try {
+    for await (const { read, removed, failed } of index.watch({ signal }))
+      remark(session, `index: ${read} files read, ${removed} taken out, ${failed} failed`)
+  } catch (error) {
+    remark(session, `index: ${(error as Error).message}; it is searched as it is`)
+  }
+}
 
 async function runUntilStopped(options: ServeOptions, args: Arguments, session: Session) {
   const patience = 1000 * (args.number('drain', 0) ?? 30)

@@ -225,6 +225,11 @@ export class Index implements AsyncDisposable {
     return this.#call('passage', [`${id}`, around])
   }
 
+  /** Whether it was opened with a reranker. */
+  get reranks(): boolean {
+    return this.#reranker !== undefined
+  }
+
   status(): Promise<Status> {
     return this.#call('status', [])
   }

@@ -2,7 +2,6 @@
 // one goes on.
 import type { OnProgress } from '../index.ts'
 import { Meter } from '../progress.ts'
-import { passagesVersion } from './files/passages.ts'
 import { Reader } from './files/reader.ts'
 import type { StoreMethods } from './store/worker.ts'
 import type { Thread } from './thread.ts'
@@ -29,6 +28,9 @@ export interface Report {
   /** What else there is to know, in sentences. */
   remarks: string[]
 }
+
+/** Raised when texts are cut otherwise, or heads or words are others: an index of before is read anew. */
+const passagesVersion = 1
 
 /** Files that are being read, or wait for the thread that does it. */
 const window = 16

@@ -14,9 +14,6 @@ export interface Cut {
   readonly head: string
 }
 
-/** Raised when texts are cut otherwise, or heads or words are others: an index of before is read anew. */
-export const passagesVersion = 1
-
 const longestHead = 200
 
 /**

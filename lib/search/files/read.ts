@@ -3,11 +3,12 @@ import { createHash } from 'node:crypto'
 import { constants, type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { deflateRawSync } from 'node:zlib'
-import type { Kind, ReadFile, Rules, SameFile, Wanted } from '../types.ts'
+import type { ReadFile, Rules, SameFile, Wanted } from '../types.ts'
 import type { Document as Given } from '../options.ts'
 import { type Document, Unreadable } from './document.ts'
 import { parserOf } from './kinds.ts'
 import { passagesOf } from './passages.ts'
+import { refused, titleOf } from './refused.ts'
 
 const largestText = 20 << 20
 const largestPdf = 200 << 20
@@ -64,34 +65,6 @@ export function readGiven(root: number, given: Given): Promise<ReadFile> {
   return readDocument({ kind, text, cut, title }, wanted, hash, date)
 }
 
-export function refused(wanted: Wanted, hash: string, error: unknown): ReadFile {
-  const state = error instanceof Unreadable ? error.state : 'failed'
-  const { code, message } = error as NodeJS.ErrnoException
-  return {
-    ...{
-      wanted,
-      state,
-      hash,
-      kind: 'text' as Kind,
-      title: titleOf(wanted.path),
-      date: wanted.mtime,
-    },
-    why:
-      error instanceof Unreadable || !code ? `${message}`.slice(0, 300) : (reasons[code] ?? code),
-    text: deflateRawSync(''),
-    chunks: [],
-  }
-}
-
-const reasons: Record<string, string> = {
-  EACCES: 'no permission to read it',
-  EPERM: 'no permission to read it',
-  ENOENT: 'it is there no more, or its name is no text',
-  EISDIR: 'a folder has taken its place',
-  ELOOP: 'a link has taken its place',
-  ENXIO: 'not a file',
-}
-
 /** All bytes, of one moment: a file that is being written is read again, and is looked at again at the next walk. */
 async function steady(
   path: string,
@@ -134,8 +107,4 @@ async function readAll(file: FileHandle, size: number): Promise<Buffer> {
     done += bytesRead
   }
   return bytes.subarray(0, done)
-}
-
-function titleOf(path: string): string {
-  return path.split('/').at(-1)!
 }

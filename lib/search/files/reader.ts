@@ -4,7 +4,7 @@ import { Thread } from '../thread.ts'
 import type { Entry, ReadFile, Rules, SameFile, Wanted } from '../types.ts'
 import type { Document } from '../options.ts'
 import { Unreadable } from './document.ts'
-import { refused } from './read.ts'
+import { refused } from './refused.ts'
 import type { Walked } from './walk.ts'
 import type { FileMethods } from './worker.ts'
 
