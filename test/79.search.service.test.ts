@@ -75,7 +75,7 @@ describe('a server with an index', () => {
       also: [],
     })
     expect(JSON.stringify(answer)).not.toContain(base)
-    const passage = await ask(`/v1/passages/${answer.hits[0].id}?around=500`)
+    const passage = await ask(`/v1/passages/${answer.hits[0]!.id}?around=500`)
     expect(passage.answer).toMatchObject({ name: 'boiler.md', lines: [1, 7] })
     expect(JSON.stringify([passage.answer, (await ask('/v1/index')).answer])).not.toContain(base)
   })
@@ -110,7 +110,7 @@ describe('a server with an index', () => {
     while (!state.updated || state.updating)
     expect(state.updated).toMatchObject({ read: 1 })
     expect(
-      (await ask('/v1/search', { query: 'pomegranate', by: 'words' })).answer.hits[0].name,
+      (await ask('/v1/search', { query: 'pomegranate', by: 'words' })).answer.hits[0]!.name,
     ).toBe('new.md')
   })
 

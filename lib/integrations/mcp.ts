@@ -26,15 +26,9 @@ const sharedRerankers = new LazyModels<Reranker>(Reranker)
 export function serveMcp(options: McpOptions = {}): StdioServerHandle {
   const { embedder = 'mini', reranker, load } = options
   // Begun now, so that the first call need not wait. A failure is told to whoever calls.
-  sharedEmbedders
-    .of(embedder, load)
-    .get()
-    .catch(() => {})
-  if (reranker)
-    sharedRerankers
-      .of(reranker, load)
-      .get()
-      .catch(() => {})
+  const models = [sharedEmbedders.of(embedder, load)]
+  const begun = reranker ? [...models, sharedRerankers.of(reranker, load)] : models
+  for (const model of begun) model.get().catch(() => {})
   return serveStdio(() => createMcpServer(options))
 }
 

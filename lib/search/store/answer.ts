@@ -81,11 +81,13 @@ function joined(candidates: readonly Candidate[], { limit, longest }: Request): 
 }
 
 function spread(passages: readonly Passage[], { limit, perFile }: Request): Passage[] {
+  // Who wants all that one file has, wants it in its order.
+  const weight = perFile < limit ? laterWeight : 1
   const counts = new Map<number, number>()
   const kept = passages.filter((passage) => {
     const earlier = counts.get(passage.file.id) ?? 0
     counts.set(passage.file.id, earlier + 1)
-    passage.score *= laterWeight ** earlier
+    passage.score *= weight ** earlier
     return earlier < perFile
   })
   return kept.sort(inOrder).slice(0, limit)
