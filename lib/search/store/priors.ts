@@ -7,7 +7,7 @@ import type { Candidate, Texts } from './candidates.ts'
 const testWeight = 0.4
 const definitionBonus = 1
 const fileBonus = 0.2
-const pathBonus = 0.5
+const pathBonus = 1
 /** Chunks of a file that count for it. */
 const evidenceDepth = 100
 
