@@ -164,7 +164,7 @@ function showHits(found, note, how = {}) {
   const still = found.findIndex(({ id }) => id === held)
   chosen = -1
   if (found.length === 0) $('reading').hidden = true
-  else choose(Math.max(0, still), still < 0)
+  else choose(Math.max(0, still), still < 0, true)
 }
 
 function item(hit, i, mostWords, before) {
@@ -247,11 +247,14 @@ function excerpt(text, matched) {
 function marked(text, matched) {
   const terms = matched.filter((term) => term.length > 1 || /[^\0-\u024f]/.test(term))
   if (terms.length === 0) return [text]
-  const sources = terms.map((term) => term.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'))
-  const words = new RegExp(
-    `(?<![\\p{L}\\p{N}])(?:${sources.join('|')})[\\p{Ll}]{0,4}|${sources.filter((one) => /[^\0-\u024f]/.test(one)).join('|') || '(?!)'}`,
-    'giu',
-  )
+  // A stem has an ending; a short word is all of it; of scripts without spaces any letters count.
+  const sources = terms.map((term) => {
+    const escaped = term.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
+    if (/[^\0-\u024f]/.test(term)) return escaped
+    const ending = term.length > 3 ? '\\p{Ll}{0,4}' : ''
+    return `(?<![\\p{L}\\p{N}])${escaped}${ending}(?![\\p{L}\\p{N}])`
+  })
+  const words = new RegExp(sources.join('|'), 'giu')
   const parts = []
   let at = 0
   for (const { 0: word, index } of text.matchAll(words)) {
@@ -263,12 +266,12 @@ function marked(text, matched) {
 
 // ---- reading ----
 
-function choose(at, shows) {
+function choose(at, shows, isNew = false) {
   const buttons = $('hits').querySelectorAll('.hit')
   buttons[chosen]?.removeAttribute('aria-current')
   chosen = at
   buttons[at]?.setAttribute('aria-current', 'true')
-  buttons[at]?.scrollIntoView({ block: 'nearest' })
+  if (!isNew) buttons[at]?.scrollIntoView({ block: 'nearest' })
   if (shows && hits[at]) read(hits[at])
 }
 
@@ -287,7 +290,9 @@ async function read(hit) {
     $('reading-head').textContent = head
     const inner = element('span', 'span', ...marked(text.slice(...span), hit.matched))
     $('reading-text').replaceChildren(text.slice(0, span[0]), inner, text.slice(span[1]))
-    inner.scrollIntoView({ block: 'center' })
+    // The document moves within its own frame; the page stays where it is.
+    const frame = $('reading')
+    frame.scrollTop += inner.getBoundingClientRect().top - frame.getBoundingClientRect().top - 120
   } catch (error) {
     if (error.name !== 'AbortError') say('files-problem', error.message)
   }
