@@ -29,6 +29,10 @@ export type Qwen3ErrorCode =
   | 'ERR_DISK_FULL'
   | 'ERR_CACHE'
   | 'ERR_DATASET'
+  | 'ERR_INDEX_NOT_FOUND'
+  | 'ERR_INDEX_BUSY'
+  | 'ERR_INDEX_DAMAGED'
+  | 'ERR_INDEX_VERSION'
 
 export type Facts = Readonly<Record<string, string | number>>
 

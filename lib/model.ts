@@ -275,6 +275,7 @@ function jobOf(task: 'embed' | 'rank', pooling: string): NativeJobOptions {
     onlyText: false,
     pooling,
     interactive: true,
+    areQueries: false,
     truncate: true,
     failFast: true,
     normalize: false,

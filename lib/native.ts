@@ -192,8 +192,35 @@ export interface NativeTrainer {
   close(): void
 }
 
+/** What a statement takes and a row holds. */
+export type NativeValue = number | string | Uint8Array | null
+
+/** A SQLite file, for the thread that opened it. Every call returns when it is done. */
+export interface NativeDatabase {
+  execute(statements: string): void
+  rows(statement: string, values: readonly NativeValue[]): NativeValue[][]
+  lastRow(): number
+  scoreWords(
+    expression: string,
+    lengths: Float32Array,
+    mean: number,
+    chunks: number,
+    scores: Float32Array,
+  ): void
+  close(): void
+}
+
 interface Binding {
   Trainer: new () => NativeTrainer
+  Database: new (path: string, access: 'read' | 'write' | 'create') => NativeDatabase
+  scan(
+    codes: Int8Array,
+    scales: Float32Array,
+    width: number,
+    query: Int8Array,
+    queryScale: number,
+    cosines: Float32Array,
+  ): void
   Model: new () => NativeModel
   Job: new (model: NativeModel, options: NativeJobOptions) => NativeJob
   inspect(path: string): Promise<NativeFacts>

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { llamaHeaders, llamaLibraries, llamaSources } from './llama.mjs'
 import { here } from './platforms.mjs'
+import { sqliteSources } from './sqlite.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { values: options } = parseArgs({
@@ -42,6 +43,7 @@ const definitions = {
   LLAMA: source ? 'source' : 'prebuilt',
   LLAMA_HEADERS: source ? llamaSources() : llamaHeaders(),
   LLAMA_LIBRARIES: libraries ?? '',
+  SQLITE: sqliteSources(),
   NODE_ADDON_API: packageFolder('node-addon-api'),
   // prebuild.mjs sets it: what it makes is for other machines.
   QWEN3_PORTABLE: process.env.QWEN3_EMBED_PORTABLE ? 'ON' : 'OFF',

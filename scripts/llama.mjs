@@ -2,10 +2,10 @@
 // shared libraries of its platform package. Both are npm tarballs, fetched once by version and checked
 // against the hashes below; neither is installed, because installing node-llama-cpp drags in every GPU backend.
 import { execFileSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { publish, run, tarball } from './tarball.mjs'
 
 const version = '3.22.1'
 
@@ -44,19 +44,19 @@ export function llamaSources() {
 export function llamaLibraries(platform) {
   const entry = platforms[platform]
   if (!entry) return null
-  const folder = tarball(entry)
+  const folder = tarball({ ...entry, version }, cache)
   return join(folder, 'bins', platform)
 }
 
 /** Another npm package for trying things, by its version: its folder. What is released is never built with one. */
 export function fetchPackage(name, of) {
-  return tarball({ name, of })
+  return tarball({ name, version: of }, cache)
 }
 
 function checkout(kind, paths) {
   const target = join(cache, kind)
   if (existsSync(target)) return target
-  const repository = join(tarball(bundle), 'llama', 'gitRelease.bundle')
+  const repository = join(tarball({ ...bundle, version }, cache), 'llama', 'gitRelease.bundle')
   const scratch = join(cache, `${kind}-${process.pid}`)
   rmSync(scratch, { recursive: true, force: true })
   run('git', ['clone', '--quiet', '--bare', repository, `${scratch}.git`])
@@ -66,55 +66,5 @@ function checkout(kind, paths) {
   mkdirSync(scratch, { recursive: true })
   execFileSync('tar', ['-xf', '-', '-C', scratch], { input: archive })
   rmSync(`${scratch}.git`, { recursive: true, force: true })
-  return publish(scratch, target)
-}
-
-function tarball({ name, integrity, of = version }) {
-  const suffix = of === version ? '' : `@${of}`
-  const target = join(cache, name.replace('/', '+') + suffix)
-  if (existsSync(target)) return join(target, 'package')
-  const scratch = `${target}-${process.pid}`
-  rmSync(scratch, { recursive: true, force: true })
-  mkdirSync(scratch, { recursive: true })
-  const spec = `${name}@${of}`
-  console.error(`fetching ${spec} from the npm registry`)
-  const out = npm(['pack', spec, '--ignore-scripts', '--silent', '--pack-destination', scratch])
-  const file = join(scratch, out.trim().split('\n').at(-1))
-  const found = `sha512-${createHash('sha512').update(readFileSync(file)).digest('base64')}`
-  if (integrity !== undefined && found !== integrity) {
-    rmSync(scratch, { recursive: true, force: true })
-    throw new Error(`${spec} has hash ${found}, expected ${integrity}: refusing to build with it`)
-  }
-  run('tar', ['-xzf', file, '-C', scratch])
-  rmSync(file)
-  publish(scratch, target)
-  return join(target, 'package')
-}
-
-// Two builds may race for the same cache: whoever renames first wins, the other takes what is there.
-function publish(scratch, target) {
-  try {
-    renameSync(scratch, target)
-  } catch (error) {
-    if (!existsSync(target)) throw error
-    rmSync(scratch, { recursive: true, force: true })
-  }
-  writeFileSync(join(cache, '.gitignore'), '*\n')
-  return target
-}
-
-function npm(args) {
-  const script = process.env.npm_execpath
-  const [command, first] = script?.endsWith('.js') ? [process.execPath, [script]] : ['npm', []]
-  // npm refuses `pack` under a dry run or a foreign prefix inherited from the lifecycle script around us.
-  const env = Object.fromEntries(
-    Object.entries(process.env).filter(
-      ([key]) => !/^npm_config_(dry_run|json|pack_destination)$/i.test(key),
-    ),
-  )
-  return execFileSync(command, [...first, ...args], { encoding: 'utf8', cwd: cache, env })
-}
-
-function run(command, args) {
-  execFileSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'] })
+  return publish(scratch, target, cache)
 }

@@ -30,6 +30,7 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
     room: /^lib\/process\//,
     may: /^lib\/process\/|^lib\/(engine|errors|job|native|progress|root)\.ts$/,
   },
+  { room: /^lib\/database\.ts$/, may: /^lib\/native\.ts$/ },
   { room: /^lib\/job\.ts$/, may: /^lib\/(errors|native|progress)\.ts$/ },
   {
     room: /^lib\/inspect\.ts$/,
@@ -45,7 +46,7 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   },
   {
     room: /^lib\/index\.ts$/,
-    may: /^lib\/(?!native|binding|job|engine|residence|process|model\.ts|gpu|cli|eval|mine|merge|pairs|server|synth|train|integrations)/,
+    may: /^lib\/(?!native|binding|database|job|engine|residence|process|model\.ts|gpu|cli|eval|mine|merge|pairs|search|server|synth|train|integrations)/,
   },
   {
     room: /^lib\/models\//,
@@ -54,7 +55,7 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   { room: /^lib\/verify\//, may: /^lib\/verify\/|^lib\/index\.ts$/ },
   {
     room: /^lib\/cli\//,
-    may: /^lib\/(cli|verify|eval|mine|merge|pairs|server|synth|train|integrations)\/|^lib\/(index|nearest|root)\.ts$/,
+    may: /^lib\/(cli|verify|eval|mine|merge|pairs|search|server|synth|train|integrations)\/|^lib\/(index|nearest|root)\.ts$/,
   },
   {
     room: /^lib\/eval\//,
@@ -78,13 +79,18 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
     may: /^lib\/merge\/|^lib\/eval\/index\.ts$|^lib\/(errors|index|native|nearest|progress)\.ts$/,
   },
   {
+    room: /^lib\/search\//,
+    may: /^lib\/search\/|^lib\/models\/lock\.ts$|^lib\/(database|errors|index|progress|root)\.ts$/,
+    dependencies: /^(ignore|stemmer|htmlparser2|postal-mime|unpdf|@parcel\/watcher)$/,
+  },
+  {
     room: /^lib\/server\//,
-    may: /^lib\/server\/|^lib\/(errors|index|nearest|root)\.ts$/,
+    may: /^lib\/server\/|^lib\/search\/index\.ts$|^lib\/(errors|index|nearest|root)\.ts$/,
     dependencies: /./,
   },
   {
     room: /^lib\/integrations\//,
-    may: /^lib\/integrations\/|^lib\/(errors|index|root)\.ts$/,
+    may: /^lib\/integrations\/|^lib\/search\/index\.ts$|^lib\/(errors|index|root)\.ts$/,
     dependencies: /./,
   },
 ]
@@ -130,9 +136,10 @@ describe('native', () => {
     )
 
   it.each([
-    ['native/core', /napi\.h|node_api|addon\//],
-    ['native/addon', /llama\.h|ggml|gguf\.h|kernels\//],
-    ['native/kernels', /napi\.h|node_api|llama\.h|ggml|core\/|addon\//],
+    ['native/core', /napi\.h|node_api|addon\/|index\/|sqlite/],
+    ['native/index', /napi\.h|node_api|addon\/|llama\.h|ggml|gguf\.h|core\/(?!failure)/],
+    ['native/addon', /llama\.h|ggml|gguf\.h|kernels\/|sqlite/],
+    ['native/kernels', /napi\.h|node_api|llama\.h|ggml|core\/|addon\/|index\/|sqlite/],
   ])('%s sees nothing of %s', (folder, forbidden) => {
     for (const file of sources(folder, /\.(cc|h)$/)) {
       for (const name of includes(file)) {
@@ -149,12 +156,21 @@ describe('the addon', () => {
     const members = (type: { prototype: object }) =>
       Object.getOwnPropertyNames(type.prototype).filter((name) => name !== 'constructor')
     expect(Object.keys(binding).sort()).toEqual([
+      'Database',
       'Job',
       'Model',
       'Trainer',
       'codes',
       'endWithParent',
       'inspect',
+      'scan',
+    ])
+    expect(members(binding.Database as never).sort()).toEqual([
+      'close',
+      'execute',
+      'lastRow',
+      'rows',
+      'scoreWords',
     ])
     expect(members(binding.Model).sort()).toEqual(['abort', 'close', 'load', 'stats'])
     expect(members(binding.Trainer).sort()).toEqual([

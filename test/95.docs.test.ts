@@ -16,7 +16,7 @@ const run = (code: string) =>
     encoding: 'utf8',
   })
 
-describe.each(['which.md', 'electron.md', 'llamaindex.md', 'eval.md', 'adapters.md'])(
+describe.each(['which.md', 'electron.md', 'llamaindex.md', 'eval.md', 'adapters.md', 'search.md'])(
   'docs/%s',
   (name) => {
     it('imports names that exist', () => {
@@ -51,6 +51,40 @@ it('has a recipe for LlamaIndex.TS that works', () => {
     const ranked = await reranker.postprocessNodes(nodes.map((node) => ({ node })), 'German capital')
     console.log(berlin > bees, ranked.length, ranked[0].score > 0, texts.includes(ranked[0].node.getContent()))`
   expect(run(recipe + use)).toBe('true 1 true true\n')
+})
+
+describe('docs/search.md', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'docs-search-'))
+  const [program, adapter] = blocks(page('search.md'))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  it('has a program that finds something', () => {
+    expect(run(program!.replace("'notes.index'", JSON.stringify(join(folder, 'a.index'))))).toMatch(
+      /docs\/.*\.md/,
+    )
+  })
+
+  it('has a way to LanceDB that finds the same first', () => {
+    const use = `
+      import { Embedder } from 'qwen3-embed'
+      import { Index } from 'qwen3-embed/search'
+      const index = await Index.open(${JSON.stringify(join(folder, 'b.index'))})
+      await index.addRoot('docs')
+      await index.update()
+      const table = await copyTo(${JSON.stringify(join(folder, 'lance'))}, index)
+      const embedder = await Embedder.load('mini')
+      const question = 'how do I keep a model loaded'
+      const [row] = await table.search([...(await embedder.embedQuery(question))]).distanceType('cosine').limit(1).toArray()
+      const { hits } = await index.search(question, { alpha: 1, limit: 1 })
+      const { passages } = await index.status()
+      console.log((await table.countRows()) === passages, hits[0].text.includes(row.text))
+      await index.close()
+      await embedder.close()`
+    const code = adapter!
+      .replace(/^export (async function)/m, '$1')
+      .replace(/^export \{ Index \}$/m, '')
+    expect(run(code + use)).toBe('true true\n')
+  })
 })
 
 describe('docs/eval.md', () => {

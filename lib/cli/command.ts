@@ -19,6 +19,8 @@ export interface Command {
   readonly examples: readonly (readonly [command: string, what: string])[]
   /** Of a command that is a family: its members, each named `FAMILY MEMBER`. */
   readonly members?: readonly Command[]
+  /** A family that is a command too: words that name no member are its own. */
+  readonly takesWords?: boolean
   /** @returns false if the work was done but its outcome is a failure: exit code 1; or a code of its own. */
   run(args: Arguments, session: Session): Promise<boolean | number>
 }

@@ -9,6 +9,7 @@ import { build } from './build.ts'
 import type { Command } from './command.ts'
 import { embed } from './embed.ts'
 import { evaluation } from './eval/family.ts'
+import { index } from './index/family.ts'
 import { helpFor, overview, sharedOptions } from './help.ts'
 import { inspect } from './inspect.ts'
 import { Interrupted, interruptible } from './interrupt.ts'
@@ -30,6 +31,7 @@ import { verify } from './verify.ts'
 
 const commands: readonly Command[] = [
   search,
+  index,
   embed,
   rerank,
   pull,
@@ -86,6 +88,8 @@ function find(words: readonly string[]): { command: Command; given: readonly str
   if (!command.members || member === undefined || member.startsWith('-'))
     return { command, given: rest }
   const last = (candidate: Command) => candidate.name.split(' ').at(-1)!
+  if (command.takesWords && !command.members.some((one) => last(one) === member))
+    return { command, given: rest }
   return { command: named(member, command.members, `${name} command`, last), given: rest.slice(1) }
 }
 

@@ -4,6 +4,8 @@ import type { Command, Session } from './command.ts'
 import { inputOptions, isPiped, openInput, readAll } from './input.ts'
 import { loadEmbedder, loadOptions } from './load.ts'
 import { Misuse } from './misuse.ts'
+import { likelyIndex } from './index/which.ts'
+import { searchIndex, searchIndexOptions } from './search-index.ts'
 import { print, printJson } from './print.ts'
 import { Progress } from './progress.ts'
 import { questions, sentences } from './sentences.ts'
@@ -19,7 +21,7 @@ const barWidth = 20
 
 export const search: Command = {
   name: 'search',
-  summary: 'find the texts nearest in meaning to a question',
+  summary: 'find what answers a question: in your indexed files, or in texts you give',
   usage: [
     '[QUERY] [OPTIONS]',
     'QUERY [OPTIONS] TEXT…',
@@ -27,19 +29,24 @@ export const search: Command = {
     'QUERY [OPTIONS] < LINES',
   ],
   about: [
-    'Without texts it looks through thirty sentences of its own; without a query it asks three. Scores are cosines: ' +
-      'they rank within one search and one model, and say little across models.',
-    'Every call embeds all texts anew: for more than a few thousand keep the vectors (qwen3-embed embed).',
+    'Without texts it looks through the index of this folder (qwen3-embed index), by words and by meaning. "A phrase" in ' +
+      'quotes must occur, -word must not. Where the model is slow to load, the bundled one stands in; --wait waits for it. ' +
+      'Exit code 1 if nothing is found.',
+    'With texts it embeds them all anew, and scores are cosines: they rank within one search and one model, and say ' +
+      'little across models. Without texts and without an index it looks through thirty sentences of its own; without a ' +
+      'query it asks three.',
   ],
   options: {
-    top: { value: 'N', short: 'n', help: 'show the best N; default: 5' },
+    top: { value: 'N', short: 'n', help: 'show the best N; default: 5, of an index 10' },
+    ...searchIndexOptions,
     instruction: { value: 'TEXT', help: "what the query is for; default: Qwen3's web search one" },
     dimensions: { value: 'N', short: 'd', help: 'compare the first N dimensions only' },
     ...inputOptions,
     ...loadOptions,
   },
   examples: [
-    ['qwen3-embed search "how do I get my money back"', 'offline, a first look'],
+    ['qwen3-embed search "how do I get my money back"', 'offline: in your index, or a first look'],
+    ['qwen3-embed search "retry after timeout" --type code --in "lib/**"', 'in code only'],
     ['qwen3-embed search "late deliveries" --input tickets.txt --top 3', 'lines of a file'],
     ['git log --format=%s | qwen3-embed search "fix memory leak"', 'lines of a pipe'],
   ],
@@ -49,6 +56,9 @@ export const search: Command = {
     const top = args.integer('top', 1) ?? 5
     const isTold = given.length > 0 || args.text('input') !== undefined
     const isOwn = !isTold && !(query !== undefined && (await isPiped()))
+    const index = isOwn && query !== undefined ? await likelyIndex(args.text('index')) : undefined
+    if (index) return searchIndex(query!, index, args, session)
+    refuseIndexOptions(args)
     const texts = isOwn ? sentences : await readAll(openInput(args, given, session))
     if (texts.length === 0) {
       throw new Misuse(
@@ -70,6 +80,17 @@ export const search: Command = {
     }
     return true
   },
+}
+
+/** They would do nothing without an index. */
+function refuseIndexOptions(args: Arguments): void {
+  const given = Object.keys(searchIndexOptions).filter(
+    (name) => args.has(name) || args.text(name) !== undefined,
+  )
+  if (given.length > 0)
+    throw new Misuse(
+      `--${given[0]} is for searching an index: qwen3-embed index FOLDER makes one, --index NAME says which`,
+    )
 }
 
 async function nearest(

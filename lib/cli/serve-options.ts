@@ -49,6 +49,11 @@ export const serveOptions: Options = {
     help: 'time that requests get to end when it is stopped; default: 30',
   },
   trace: { help: 'spans through @opentelemetry/api, if it is installed and set up' },
+  index: {
+    value: 'NAME',
+    help: 'search these files too, at /v1/search and on the page: an index that qwen3-embed index made',
+  },
+  watch: { help: 'keep the index up to date' },
   'no-page': { help: 'no page at /' },
   'no-log': { help: 'no line for each request' },
   ...loadOptions,

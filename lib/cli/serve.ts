@@ -7,6 +7,7 @@ import {
   Reranker,
   type ResolvedModel,
 } from '../index.ts'
+import { Index } from '../search/index.ts'
 import {
   type HandlerOptions,
   serve as listen,
@@ -16,6 +17,7 @@ import {
 } from '../server/index.ts'
 import type { Arguments } from './arguments.ts'
 import { type Command, remark, type Session } from './command.ts'
+import { chosenIndex } from './index/which.ts'
 import { heedSupervisor } from './interrupt.ts'
 import { adaptersOf, findModel, isolationOf, load } from './load.ts'
 import { Misuse } from './misuse.ts'
@@ -44,6 +46,7 @@ export const serve: Command = {
       'qwen3-embed serve text-embedding-3-small=qwen3-embedding-0.6b',
       'under a name that a program already asks for',
     ],
+    ['qwen3-embed serve --index default --watch', 'your files too, on the page and at /v1/search'],
     ['qwen3-embed serve --host 0.0.0.0 --api-key-file keys.txt', 'for other machines'],
     ['qwen3-embed serve -m mini qwen3-reranker-0.6b --keep-alive 10m --memory 4GB', 'on demand'],
   ],
@@ -52,9 +55,11 @@ export const serve: Command = {
     const settings = await readSettings(args, log)
     const words = wordsOf(args)
     const models: Models = {}
+    const files = indexOf(args, models, session)
     try {
-      await runUntilStopped(settings, { words, models }, args, session)
+      await runUntilStopped({ ...settings, index: files?.open }, { words, models }, args, session)
     } finally {
+      await files?.close()
       await Promise.all(Object.values(models).map((model) => 'close' in model && model.close()))
     }
     return true
@@ -67,6 +72,40 @@ type Models = HandlerOptions['models']
 interface Word {
   readonly name: string
   readonly model: string | undefined
+}
+
+/** The index, to be opened with the models that are served, where they are those that it was made with. */
+function indexOf(args: Arguments, models: Models, session: Session) {
+  const name = args.text('index')
+  if (name === undefined) {
+    if (args.has('watch')) throw new Misuse('--watch keeps an index up to date: --index says which')
+    return undefined
+  }
+  const stop = new AbortController()
+  let index: Index | undefined
+  let watching: Promise<void> | undefined
+  const open = async () => {
+    const { path } = await chosenIndex(name)
+    const reranker = Object.values(models).find((model) => 'scoreEach' in model)
+    index = await Index.open(path, { create: false, ...(reranker && { reranker }) })
+    if (args.has('watch')) watching = watched(index, stop.signal, session)
+    return index
+  }
+  const close = async () => {
+    stop.abort()
+    await watching
+    await index?.close()
+  }
+  return { open, close }
+}
+
+async function watched(index: Index, signal: AbortSignal, session: Session): Promise<void> {
+  try {
+    for await (const { read, removed, failed } of index.watch({ signal }))
+      remark(session, `index: ${read} files read, ${removed} taken out, ${failed} failed`)
+  } catch (error) {
+    remark(session, `index: ${(error as Error).message}; it is searched as it is`)
+  }
 }
 
 async function runUntilStopped(

@@ -2,7 +2,9 @@ import { fromJsonSchema, McpServer, type ServerContext } from '@modelcontextprot
 import { type StdioServerHandle, serveStdio } from '@modelcontextprotocol/server/stdio'
 import { type Embedder, type LoadOptions, type OnProgress, Reranker, search } from '../index.ts'
 import { version } from '../root.ts'
+import type { Index } from '../search/index.ts'
 import { KnownVectors } from './known-vectors.ts'
+import { registerIndex } from './mcp-index.ts'
 import { type Given, LazyModels, sharedEmbedders } from './model.ts'
 import { passagesOf } from './passages.ts'
 
@@ -13,6 +15,8 @@ export interface McpOptions {
   reranker?: Given<Reranker> | undefined
   /** The folder whose files may be read. Without one only texts can be searched. */
   root?: string | undefined
+  /** Indexed files, with tools to search them. It stays yours. */
+  index?: Index | undefined
   load?: LoadOptions | undefined
 }
 
@@ -22,15 +26,9 @@ const sharedRerankers = new LazyModels<Reranker>(Reranker)
 export function serveMcp(options: McpOptions = {}): StdioServerHandle {
   const { embedder = 'mini', reranker, load } = options
   // Begun now, so that the first call need not wait. A failure is told to whoever calls.
-  sharedEmbedders
-    .of(embedder, load)
-    .get()
-    .catch(() => {})
-  if (reranker)
-    sharedRerankers
-      .of(reranker, load)
-      .get()
-      .catch(() => {})
+  const models = [sharedEmbedders.of(embedder, load)]
+  const begun = reranker ? [...models, sharedRerankers.of(reranker, load)] : models
+  for (const model of begun) model.get().catch(() => {})
   return serveStdio(() => createMcpServer(options))
 }
 
@@ -38,6 +36,7 @@ export function serveMcp(options: McpOptions = {}): StdioServerHandle {
 export function createMcpServer(options: McpOptions = {}): McpServer {
   const server = new McpServer({ name: 'qwen3-embed', version })
   registerSearch(server, options)
+  if (options.index) registerIndex(server, options.index)
   if (options.reranker) registerRerank(server, options.reranker, options.load)
   return server
 }

@@ -1,6 +1,7 @@
 // What the handler and the server may be told, with the defaults. No limit has a default anywhere else.
 import { misuse, refuseUnknown } from '../errors.ts'
 import type { Embedder, FileInfo, Ranges, Reranker } from '../index.ts'
+import type { Index } from '../search/index.ts'
 import type { LogLine } from './request-log.ts'
 
 /** A model that is loaded at its first request. */
@@ -42,6 +43,8 @@ export interface HandlerOptions {
   compress?: boolean | undefined
   /** Serve the page at `/`. @default true */
   page?: boolean | undefined
+  /** Files to search, at /v1/search and on the page. It stays yours: closing the handler does not close it. @default none */
+  index?: Index | undefined
   /** One call for each answered request. It holds no text of a user. */
   log?: ((line: LogLine) => void) | undefined
   /** Spans through `@opentelemetry/api`, which you install. @default false */
@@ -79,7 +82,8 @@ const defaults: Limits = {
 
 type Given = { [Name in keyof HandlerOptions]-?: Exclude<HandlerOptions[Name], undefined> }
 
-export type Settings = Omit<Given, 'log' | 'limits' | 'hosts'> & {
+export type Settings = Omit<Given, 'log' | 'limits' | 'hosts' | 'index'> & {
+  index: Index | null
   hosts: readonly string[] | null
   limits: Limits
   log: ((line: LogLine) => void) | null
@@ -99,6 +103,7 @@ const known: readonly (keyof HandlerOptions)[] = [
   'basePath',
   'page',
   'compress',
+  'index',
   'log',
   'tracing',
   'limits',
@@ -138,6 +143,7 @@ export function readHandlerOptions(given: HandlerOptions): Settings {
     basePath,
     page: given.page ?? true,
     compress: given.compress ?? false,
+    index: given.index ?? null,
     log: given.log ?? null,
     tracing: given.tracing ?? false,
     limits: readLimits(limits),

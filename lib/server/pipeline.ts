@@ -49,7 +49,7 @@ export class Pipeline implements ServerState {
   constructor(settings: Settings) {
     this.settings = settings
     this.models = new Models(settings)
-    this.#router = new Router(routesOf(settings.page))
+    this.#router = new Router(routesOf(settings.page, settings.index !== null))
     this.#keys = new Keys(settings.keys)
     this.#buffered = new Buffered(settings.limits.bufferedBytes)
     this.#tracing = settings.tracing ? new Tracing() : null

@@ -9,9 +9,10 @@ import { rerankRoutes } from './dialects/rerank.ts'
 import { teiEmbedRoutes } from './dialects/tei-embed.ts'
 import { teiTokenRoutes } from './dialects/tei-tokens.ts'
 import { vllmRoutes } from './dialects/vllm.ts'
+import { fileRoutes } from './files.ts'
 import { operationRoutes } from './operations.ts'
 
-export function routesOf(hasPage: boolean): Route[] {
+export function routesOf(hasPage: boolean, hasIndex = false): Route[] {
   return [
     ...openaiRoutes,
     ...azureRoutes,
@@ -23,6 +24,7 @@ export function routesOf(hasPage: boolean): Route[] {
     ...teiEmbedRoutes,
     ...teiTokenRoutes,
     ...ollamaRoutes,
+    ...(hasIndex ? fileRoutes : []),
     ...operationRoutes(hasPage),
   ]
 }

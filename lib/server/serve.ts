@@ -2,18 +2,21 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { FileInfo } from '../index.ts'
+import type { Index } from '../search/index.ts'
 import { createHandler, type Handler } from './handler.ts'
 import { type Opening, OpeningListener } from './opening.ts'
 import type { HandlerOptions } from './options.ts'
 
 type Models = HandlerOptions['models']
 
-export interface ServeOptions extends Omit<HandlerOptions, 'models'> {
+export interface ServeOptions extends Omit<HandlerOptions, 'models' | 'index'> {
   /**
    * Models by name, or what opens them while the server listens already: it answers that it is alive, is not ready
    * (503 with what it does), and other requests wait. It is told what to tell of how far it is.
    */
   models: Models | ((opening: Opening) => Promise<Models>)
+  /** Files to be searched, or what opens them once the models are. */
+  index?: Index | (() => Promise<Index>) | undefined
   /** @default 8080; 0 for any free one */
   port?: number | undefined
   /** Any other than this machine's own needs `keys`, or `withoutKey`. @default '127.0.0.1' */
@@ -50,7 +53,7 @@ export function isOpenTo(host: string): boolean {
  * error where it cannot listen.
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
-  const { port = 8080, host = '127.0.0.1', withoutKey = false, models, ...rest } = options
+  const { port = 8080, host = '127.0.0.1', withoutKey = false, models, index, ...rest } = options
   const isLocal = !isOpenTo(host)
   const isLocked = (rest.keys?.length ?? 0) > 0
   if (!isLocal && !isLocked && !withoutKey) {
@@ -61,11 +64,19 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   // Who lets everybody in lets in every name too.
   const hosts =
     isLocal && !isLocked && !withoutKey ? ['127.0.0.1', '[::1]', 'localhost'] : undefined
-  const handle = (these: Models) =>
-    createHandler({ compress: true, ...rest, models: these, hosts: rest.hosts ?? hosts })
+  const handle = (these: Models, files?: Index) =>
+    createHandler({
+      compress: true,
+      ...rest,
+      models: these,
+      index: files,
+      hosts: rest.hosts ?? hosts,
+    })
   const isOpener = typeof models === 'function'
   // Now, and not after minutes of loading: options that make no sense.
-  let handler = isOpener ? handle(placeholder) : handle(models)
+  if (!isOpener && typeof index === 'function')
+    throw new TypeError('Expected an index that is open, as the models are, not a function')
+  let handler = isOpener ? handle(placeholder) : handle(models, index as Index | undefined)
   const state: Opening = { opened: 0, doing: 'load' }
   const opening = new OpeningListener(rest.basePath ?? '', state)
   if (!isOpener) opening.open(handler.node)
@@ -86,7 +97,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   }
   const open = async (opener: (opening: Opening) => Promise<Models>) => {
     try {
-      const opened: Handler = handle(await opener(state))
+      const these = await opener(state)
+      const opened: Handler = handle(these, typeof index === 'function' ? await index() : index)
       if (closing) await opened.close()
       else handler = opened
       opening.open(opened.node)

@@ -1,6 +1,7 @@
 // Module init: what JavaScript sees. The typed mirror of this file is lib/native.ts.
 #include <napi.h>
 
+#include "addon/database.h"
 #include "addon/error.h"
 #include "addon/facts.h"
 #include "addon/job.h"
@@ -71,6 +72,8 @@ Napi::Value JS_codes(const Napi::CallbackInfo& info) {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Root(env));  // owned by the environment
   exports.Set("Model", Model::define(env));
+  exports.Set("Database", DatabaseHandle::define(env));
+  exports.Set("scan", Napi::Function::New(env, JS_scan, "scan"));
   exports.Set("Job", JobHandle::define(env));
   exports.Set("Trainer", TrainerHandle::define(env));
   exports.Set("inspect", Napi::Function::New(env, JS_inspect, "inspect"));

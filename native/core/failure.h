@@ -26,6 +26,11 @@ namespace qwen3_embed {
   X(model_changed, "ERR_MODEL_CHANGED")         \
   X(queue_full, "ERR_QUEUE_FULL")               \
   X(closed, "ERR_CLOSED")                       \
+  X(index_not_found, "ERR_INDEX_NOT_FOUND")     \
+  X(index_busy, "ERR_INDEX_BUSY")               \
+  X(index_damaged, "ERR_INDEX_DAMAGED")         \
+  X(index_version, "ERR_INDEX_VERSION")         \
+  X(disk_full, "ERR_DISK_FULL")                 \
   X(aborted, "ERR_ABORTED")
 
 enum class Code {

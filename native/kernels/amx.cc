@@ -8,6 +8,7 @@ constexpr int kBf16Rows = 16;  // a tile's
 // After the vector type they are written over.
 #include "attention_floats.inc.h"
 #include "rows.inc.h"
+#include "scan.inc.h"
 #include "sets.h"
 
 namespace qwen3_embed::kernels {
@@ -31,10 +32,23 @@ void attention_tiles(const Attention& a) {
 
 }  // namespace
 
-const Kernels kAmx = {
-    "amx",      kPanel,         panels_packable, panels_bytes,      pack_panels_of_pairs,
-    row_format, rows_bytes,     amx_matmul,      amx_matmul_swiglu, store_row,
-    rms_norm,   rms_norm_row,   layer_norm,      gelu_row,          swiglu_row,
-    norm_rope,  attention_tiles};
+const Kernels kAmx = {"amx",
+                      kPanel,
+                      panels_packable,
+                      panels_bytes,
+                      pack_panels_of_pairs,
+                      row_format,
+                      rows_bytes,
+                      amx_matmul,
+                      amx_matmul_swiglu,
+                      store_row,
+                      rms_norm,
+                      rms_norm_row,
+                      layer_norm,
+                      gelu_row,
+                      swiglu_row,
+                      norm_rope,
+                      attention_tiles,
+                      scan};
 
 }  // namespace qwen3_embed::kernels

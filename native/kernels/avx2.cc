@@ -7,6 +7,7 @@ constexpr int kBf16Rows = kRowGroup;
 // After the vector type they are written over.
 #include "attention_floats.inc.h"
 #include "rows.inc.h"
+#include "scan.inc.h"
 #include "sets.h"
 
 namespace qwen3_embed::kernels {
@@ -26,7 +27,8 @@ const Kernels kAvx2 = {"avx2",
                        gelu_row,
                        swiglu_row,
                        norm_rope,
-                       attention<FloatKeys, FloatValues>};
+                       attention<FloatKeys, FloatValues>,
+                       scan};
 #ifdef QWEN3_KERNELS_AVXVNNI
 const Kernels kAvx2Vnni = {"avx2-vnni",
                            kPanel,
@@ -44,7 +46,8 @@ const Kernels kAvx2Vnni = {"avx2-vnni",
                            gelu_row,
                            swiglu_row,
                            norm_rope,
-                           attention<FloatKeys, FloatValues>};
+                           attention<FloatKeys, FloatValues>,
+                           scan};
 #endif
 
 }  // namespace qwen3_embed::kernels

@@ -8,6 +8,7 @@ constexpr int kBf16Rows = kRowGroup;
 #include "attention_avx512.inc.h"
 #include "attention_floats.inc.h"
 #include "rows.inc.h"
+#include "scan.inc.h"
 #include "sets.h"
 
 namespace qwen3_embed::kernels {
@@ -27,15 +28,29 @@ void attention_bf16(const Attention& a) {
 
 }  // namespace
 
-const Kernels kAvx512Vnni = {"avx512-vnni", kPanel,           panels_packable,    panels_bytes,
-                             pack_panels,   plain_row_format, grouped_rows_bytes, avx512_matmul,
-                             nullptr,       store_row,        rms_norm,           rms_norm_row,
-                             layer_norm,    gelu_row,         swiglu_row,         norm_rope,
-                             attention_vnni};
-const Kernels kAvx512Bf16 = {"avx512-bf16", kPanel,          panels_packable,    panels_bytes,
-                             pack_panels,   row_format_bf16, grouped_rows_bytes, avx512_bf16_matmul,
-                             nullptr,       store_row,       rms_norm,           rms_norm_row,
-                             layer_norm,    gelu_row,        swiglu_row,         norm_rope,
-                             attention_bf16};
+const Kernels kAvx512Vnni = {"avx512-vnni",      kPanel,         panels_packable,
+                             panels_bytes,       pack_panels,    plain_row_format,
+                             grouped_rows_bytes, avx512_matmul,  nullptr,
+                             store_row,          rms_norm,       rms_norm_row,
+                             layer_norm,         gelu_row,       swiglu_row,
+                             norm_rope,          attention_vnni, scan};
+const Kernels kAvx512Bf16 = {"avx512-bf16",
+                             kPanel,
+                             panels_packable,
+                             panels_bytes,
+                             pack_panels,
+                             row_format_bf16,
+                             grouped_rows_bytes,
+                             avx512_bf16_matmul,
+                             nullptr,
+                             store_row,
+                             rms_norm,
+                             rms_norm_row,
+                             layer_norm,
+                             gelu_row,
+                             swiglu_row,
+                             norm_rope,
+                             attention_bf16,
+                             scan};
 
 }  // namespace qwen3_embed::kernels

@@ -167,6 +167,10 @@ struct Kernels {
                     const float* weight, float epsilon, const float* angles);
 
   void (*attention)(const Attention& attention);
+
+  // out[i] = Σ codes[i][j] · query[j] over (n, width) signed codes: exact, the same in every set.
+  // width is at most 65,536.
+  void (*scan)(const int8_t* codes, int64_t n, int64_t width, const int8_t* query, int32_t* out);
 };
 
 // cos then sin of position · base^(-2i/head_dim) / factors[i], i < head_dim / 2, each computed in

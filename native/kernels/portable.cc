@@ -10,6 +10,7 @@ constexpr int kBf16Rows = kRowGroup;
 #include "attention_floats.inc.h"
 #include "matmul.inc.h"
 #include "rows.inc.h"
+#include "scan.inc.h"
 #include "sets.h"
 
 namespace qwen3_embed::kernels {
@@ -177,6 +178,7 @@ const Kernels kPortable = {"portable",
                            gelu_row,
                            swiglu_row,
                            norm_rope,
-                           attention<FloatKeys, FloatValues>};
+                           attention<FloatKeys, FloatValues>,
+                           scan};
 
 }  // namespace qwen3_embed::kernels

@@ -791,6 +791,24 @@ void test_attention_non_finite(const Kernels& set, bool may_round) {
   }
 }
 
+void test_scan(const Kernels& set) {
+  for (const int64_t width : {1, 31, 64, 77, 1024}) {
+    std::vector<int8_t> codes(static_cast<size_t>(5 * width)), query(static_cast<size_t>(width));
+    for (size_t i = 0; i < codes.size(); i++)
+      codes[i] = static_cast<int8_t>(static_cast<int>(i * 7919 % 256) - 128);
+    for (size_t i = 0; i < query.size(); i++)
+      query[i] = static_cast<int8_t>(static_cast<int>(i * 104729 % 256) - 128);
+    int32_t sums[5];
+    set.scan(codes.data(), 5, width, query.data(), sums);
+    for (int64_t row = 0; row < 5; row++) {
+      int32_t expected = 0;
+      for (int64_t i = 0; i < width; i++)
+        expected += codes[static_cast<size_t>(row * width + i)] * query[static_cast<size_t>(i)];
+      CHECK(sums[row] == expected, "%s: %d, not %d", set.name, sums[row], expected);
+    }
+  }
+}
+
 void test_dispatch(const char* expected) {
   CHECK(best() != nullptr && best() == available(0), "a set for every processor");
   CHECK(find("portable") != nullptr && find("no such set") == nullptr, "names");
@@ -813,6 +831,7 @@ int main(int argc, char** argv) {
     test_quantisation(*set);
     test_non_finite(*set);
     test_rope(*set);
+    test_scan(*set);
     for (const bool may_round : {false, true}) {
       test_attention(*set, may_round);
       test_attention_non_finite(*set, may_round);
