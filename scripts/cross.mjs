@@ -23,6 +23,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     strict: { type: 'boolean', default: false },
     'only-build': { type: 'boolean', default: false },
+    whole: { type: 'boolean', default: false },
     jobs: { type: 'string', default: '2' },
   },
 })
@@ -56,7 +57,13 @@ const all = {
 }
 const flags = Object.entries(all).map(([name, value]) => `-D${name}=${value}`)
 run('cmake', ['-S', root, '-B', join(cache, 'build'), '-G', generator(), ...flags])
-run('cmake', ['--build', join(cache, 'build'), '--parallel', options.jobs])
+const build = ['--build', join(cache, 'build'), '--parallel', options.jobs]
+if (target.quick && !options.whole) {
+  run('cmake', [...build, '--target', ...target.quick])
+  console.log(`${key}: our own half compiles; --whole compiles llama.cpp too, and packs it`)
+  process.exit(0)
+}
+run('cmake', build)
 run(target.strip, ['--strip-unneeded', join(out, 'qwen3-embed.node')])
 target.finish?.({ out, cache })
 const names = readdirSync(out).filter((name) => /\.(node|so|dll)/.test(name))

@@ -2,7 +2,8 @@
 // lib/binding.ts has the same list (test/51.packages.test.ts compares).
 const kinds = {
   linux: { ending: 'so', magic: 'elf' },
-  darwin: { ending: 'dylib', magic: 'macho' },
+  // CMake names modules of macOS as those of Linux.
+  darwin: { ending: '(dylib|so)', magic: 'macho' },
   win32: { ending: 'dll', magic: 'pe' },
 }
 

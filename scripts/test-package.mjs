@@ -1,9 +1,19 @@
 // The tarballs as users get them: packed with the prebuilds that are there, served by a registry of this machine, installed
 // without scripts by npm, pnpm, yarn and bun into an empty folder, and used through `import`, `require` and the command.
 //
-//   npm run test:package [-- --managers npm,pnpm] [-- --packages FOLDER, packed already]
+//   npm run test:package [-- --managers npm,pnpm] [--packages FOLDER, packed already] [--as linux-arm64]
+//
+// `--as` asks each manager for another platform's packages, as for an image that is built here, and runs nothing.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -38,9 +48,17 @@ const managers = {
       '--registry',
       registry,
     ],
+    as: ({ os, cpu, libc }) => ({
+      flags: [`--os=${os}`, `--cpu=${cpu}`, ...(libc ? [`--libc=${libc}`] : [])],
+    }),
   },
   pnpm: {
     package: 'pnpm@10.18.3',
+    as: ({ os, cpu, libc }) => ({
+      files: {
+        'pnpm-workspace.yaml': `supportedArchitectures:\n  os: [${os}]\n  cpu: [${cpu}]\n  libc: [${libc ?? 'glibc'}]\n`,
+      },
+    }),
     install: (registry) => [
       ...bin('pnpm/bin/pnpm.cjs'),
       'add',
@@ -75,11 +93,17 @@ const managers = {
         'enableTelemetry: false',
       ].join('\n'),
     }),
+    as: ({ os, cpu, libc }) => ({
+      files: {
+        '.yarnrc.yml': `\nsupportedArchitectures:\n  os: [${os}]\n  cpu: [${cpu}]\n  libc: [${libc ?? 'glibc'}]\n`,
+      },
+    }),
     install: () => [...bin('@yarnpkg/cli-dist/bin/yarn.js'), 'add', 'qwen3-embed'],
     node: [...bin('@yarnpkg/cli-dist/bin/yarn.js'), 'node'],
   },
   bun: {
     package: bunPackage(),
+    as: ({ os, cpu }) => ({ flags: [`--os=${os}`, `--cpu=${cpu}`] }),
     install: (registry) => [
       join(modules, ...bunPackage().split('@').slice(0, 2).join('@').split('/'), 'bin', 'bun'),
       'add',
@@ -91,7 +115,7 @@ const managers = {
   },
 }
 
-const use = `
+const snippet = `
   Embedder.load('mini').then(async (embedder) => {
     const [query, documents] = [await embedder.embedQuery('German capital'), await embedder.embedDocuments(['Berlin'])]
     console.log(similarity(query, documents[0]) > 0.2 ? 'ok' : 'wrong vectors')
@@ -99,7 +123,7 @@ const use = `
   })`
 
 const { values: options } = parseArgs({
-  options: { managers: { type: 'string' }, packages: { type: 'string' } },
+  options: { managers: { type: 'string' }, packages: { type: 'string' }, as: { type: 'string' } },
 })
 const wanted = options.managers?.split(',') ?? Object.keys(managers)
 
@@ -110,6 +134,8 @@ const registry = await startRegistry(options.packages)
 try {
   for (const name of wanted) {
     const manager = managers[name]
+    // Yarn 1 knows no other platform than its own.
+    if (options.as && manager && !manager.as) continue
     if (!manager)
       throw new Error(`Expected --managers of ${Object.keys(managers)} but received ${name}`)
     if (!fetchManager(manager)) {
@@ -122,7 +148,9 @@ try {
   registry.close()
 }
 
-async function tryOut(name, { files, install, fetchesAll, node = [process.execPath] }) {
+async function tryOut(name, { files, install, as, fetchesAll, node = [process.execPath] }) {
+  const own = platforms[options.as ?? here()]
+  const foreign = options.as ? as(own) : {}
   const folder = mkdtempSync(join(tmpdir(), `qwen3-embed-${name}-`))
   registry.asked.length = 0
   const env = {
@@ -144,52 +172,60 @@ async function tryOut(name, { files, install, fetchesAll, node = [process.execPa
   const inside = (command, args) => runAsync(command, args, { cwd: folder, env })
   try {
     writeFileSync(join(folder, 'package.json'), '{ "private": true }')
-    for (const [file, text] of Object.entries(files?.(registry.url) ?? {})) {
-      writeFileSync(join(folder, file), text)
+    for (const [file, text] of [
+      ...Object.entries(files?.(registry.url) ?? {}),
+      ...Object.entries(foreign.files ?? {}),
+    ]) {
+      appendFileSync(join(folder, file), text)
     }
-    const [command, ...args] = install(registry.url)
+    const [command, ...args] = [...install(registry.url), ...(foreign.flags ?? [])]
     const output = await inside(command, args)
     if (/allowScripts|approve-builds|install script/i.test(output)) {
       throw new Error(`${name} warns about scripts:\n${output}`)
     }
-    writeFileSync(
-      join(folder, 'esm.mjs'),
-      `import { Embedder, similarity } from 'qwen3-embed'\n${use}`,
-    )
-    writeFileSync(
-      join(folder, 'cjs.cjs'),
-      `const { Embedder, similarity } = require('qwen3-embed')\n${use}`,
-    )
-    // README's own second line, as npx finds it.
-    writeFileSync(
-      join(folder, 'cli.mjs'),
-      `import { createRequire } from 'node:module'
-       process.argv.splice(2, 0, 'search', 'how do I get my money back')
-       await import(createRequire(import.meta.url).resolve('qwen3-embed/package.json').replace(/package\\.json$/, 'dist/cli/main.js'))`,
-    )
-    const [program, ...before] = node
-    for (const file of ['esm.mjs', 'cjs.cjs']) {
-      const printed = (await inside(program, [...before, file])).trim()
-      if (!/(^|\n)ok$/.test(printed)) throw new Error(`${name}: ${file} printed ${printed}`)
-    }
-    const found = await inside(program, [...before, 'cli.mjs'])
-    if (!/return the product/.test(found)) throw new Error(`${name}: the command printed ${found}`)
+    if (!options.as) await use(folder, node, inside)
     const native = fetchesAll
       ? readdirSync(join(folder, 'node_modules', '@qwen3-embed')).map(
           (key) => `@qwen3-embed/${key}`,
         )
       : [...new Set(registry.asked)].filter((one) => one.startsWith('@'))
-    if (!native.includes(`@qwen3-embed/${here()}`)) throw new Error(`${name} took ${native}`)
-    const own = platforms[here()]
-    const foreign = native.filter((one) => {
+    if (!native.includes(`@qwen3-embed/${own.key}`)) throw new Error(`${name} took ${native}`)
+    const wrong = native.filter((one) => {
       const { os, cpu } = platforms[one.slice('@qwen3-embed/'.length)]
       return os !== own.os || cpu !== own.cpu
     })
-    if (foreign.length > 0) throw new Error(`${name} took ${foreign}, which are for other systems`)
-    console.log(`${name}: installs without scripts and works; it took ${native.join(', ')}`)
+    if (wrong.length > 0) throw new Error(`${name} took ${wrong}, which are for other systems`)
+    const what = options.as ? `as ${options.as}` : 'and works'
+    console.log(`${name}: installs without scripts ${what}; it took ${native.join(', ')}`)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** README's first snippet as a module and without one, and its second command. */
+async function use(folder, node, inside) {
+  writeFileSync(
+    join(folder, 'esm.mjs'),
+    `import { Embedder, similarity } from 'qwen3-embed'\n${snippet}`,
+  )
+  writeFileSync(
+    join(folder, 'cjs.cjs'),
+    `const { Embedder, similarity } = require('qwen3-embed')\n${snippet}`,
+  )
+  // README's own second line, as npx finds it.
+  writeFileSync(
+    join(folder, 'cli.mjs'),
+    `import { createRequire } from 'node:module'
+     process.argv.splice(2, 0, 'search', 'how do I get my money back')
+     await import(createRequire(import.meta.url).resolve('qwen3-embed/package.json').replace(/package\\.json$/, 'dist/cli/main.js'))`,
+  )
+  const [program, ...before] = node
+  for (const file of ['esm.mjs', 'cjs.cjs']) {
+    const printed = (await inside(program, [...before, file])).trim()
+    if (!/(^|\n)ok$/.test(printed)) throw new Error(`${file} printed ${printed}`)
+  }
+  const found = await inside(program, [...before, 'cli.mjs'])
+  if (!/return the product/.test(found)) throw new Error(`the command printed ${found}`)
 }
 
 // The registry answers from this process: it must not be waited for in it.

@@ -21,6 +21,14 @@ describe('loading', () => {
     expect(embedder.info.fingerprint).toMatch(/^[0-9a-f]{16,}$/)
   })
 
+  it('says how many threads compute, and why', async () => {
+    await using embedder = await Embedder.load('mini')
+    expect(embedder.info.threads).toBeGreaterThan(0)
+    expect(embedder.info.threadsReason).toMatch(/physical core|quota/)
+    await using one = await Embedder.load('mini', { threads: 1 })
+    expect(one.info).toMatchObject({ threads: 1, threadsReason: 'as asked for' })
+  })
+
   it('keeps maxTokens within what the file was trained for', async () => {
     await using embedder = await Embedder.load(fixture('embed'), { maxTokens: 64 })
     expect(embedder.maxTokens).toBe(64)

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { Worker } from 'node:worker_threads'
 import { Embedder, Qwen3Error, Reranker } from 'qwen3-embed'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fixture } from './fixtures/models.ts'
@@ -299,6 +300,22 @@ describe('no process is left', () => {
     const args = ['--expose-gc', '--input-type=module', '--eval', code]
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root })
     expect(stdout.trim()).toBe('gone')
+  })
+
+  it('when the worker thread that loaded it ends', async () => {
+    const url = new URL('../dist/index.js', import.meta.url).href
+    const code = `
+      const { parentPort } = require('node:worker_threads')
+      import(${JSON.stringify(url)}).then(async ({ Embedder }) => {
+        const embedder = await Embedder.load('mini', { isolation: 'process' })
+        parentPort.postMessage(embedder.stats.process.pid)
+        parentPort.on('message', () => {})
+      })`
+    const worker = new Worker(code, { eval: true, execArgv: [] })
+    const [pid] = (await once(worker, 'message')) as [number]
+    expect(isAlive(pid)).toBe(true)
+    await worker.terminate()
+    expect(await isGone(pid)).toBe(true)
   })
 
   it('signals of the terminal end the host alone', async () => {

@@ -1,6 +1,7 @@
 // The process that computes for a model: it does what its host asks, and ends with it.
 import { writeFileSync } from 'node:fs'
 import { LocalEngine } from '../engine.ts'
+import { Qwen3Error } from '../errors.ts'
 import type { Control } from '../job.ts'
 import { native } from '../native.ts'
 import { version } from '../root.ts'
@@ -33,6 +34,7 @@ async function answer(request: Request): Promise<void> {
     if (request.op === 'load') await open(request, stop.signal)
     else await run(request, stop.signal)
   } catch (error) {
+    if (!(error instanceof Qwen3Error) && !stop.signal.aborted) return fail(error)
     tell({ is: 'error', id, error: plainError(error), load: load() })
   } finally {
     running.delete(id)
@@ -63,6 +65,12 @@ async function run(request: RunRequest, signal: AbortSignal): Promise<void> {
   const failures = [...done.failures.values()].map(plainError)
   const result = { vectors, scores, tokens, cut, failures, rows, ids, texts }
   tell({ is: 'result', id, result, load: load() })
+}
+
+/** Nothing that is foreseen: JavaScript's own memory ran out, say. Another process can do it, or tells the same. */
+function fail(error: unknown): void {
+  process.stderr.write(`${(error as Error | undefined)?.stack ?? error}\n`)
+  process.exit(1)
 }
 
 async function end(): Promise<void> {

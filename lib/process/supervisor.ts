@@ -74,10 +74,6 @@ export class Supervisor {
     this.#onEnd = onEnd
   }
 
-  get isEnding(): boolean {
-    return this.#isEnding
-  }
-
   /** One more user; resolves when the model is loaded. */
   async join(onFraction: (fraction: number) => void): Promise<NativeModelFacts> {
     this.#users++

@@ -48,6 +48,8 @@ export const targets = {
   'linux-x64-musl': {
     // For the oldest processors only.
     isTrial: true,
+    // llama.cpp has no libraries for it: all of it would be compiled.
+    quick: ['qwen3_core', 'qwen3_kernels'],
     cases,
     strip: 'strip',
     tools: [

@@ -2,7 +2,8 @@
 //
 //   npm run soak:crashes [-- --model FILE] [--seconds N]
 import { parseArgs } from 'node:util'
-import { children, descriptors } from '../fixtures/processes.ts'
+import { setTimeout as wait } from 'node:timers/promises'
+import { children, descriptors, openFiles } from '../fixtures/processes.ts'
 import { storm } from '../fixtures/storm.ts'
 
 const { values } = parseArgs({
@@ -13,7 +14,7 @@ const { values } = parseArgs({
     restarts: { type: 'string', default: '1000' },
   },
 })
-const [open, left, rss] = [descriptors(), children(), process.memoryUsage.rss()]
+const [open, left, rss] = [openFiles(), children(), process.memoryUsage.rss()]
 const told = await storm({
   name: values.model,
   seconds: Number(values.seconds),
@@ -21,8 +22,10 @@ const told = await storm({
   maxRestarts: Number(values.restarts),
   starves: process.platform === 'linux',
 })
+for (let i = 0; i < 50 && descriptors() > open.length; i++) await wait(100)
 const after = {
-  descriptors: descriptors() - open,
+  descriptors: descriptors() - open.length,
+  opened: openFiles().filter((one) => !open.includes(one)),
   children: children() - left,
   megabytes: Math.round((process.memoryUsage.rss() - rss) / 2 ** 20),
 }
