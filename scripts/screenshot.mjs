@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { Embedder, Reranker } from '../dist/index.js'
+import { Index, removeIndex } from '../dist/search/index.js'
 import { serve } from '../dist/server/index.js'
 
 const require = createRequire(new URL('../test/consumers/package.json', import.meta.url))
@@ -20,6 +21,12 @@ const models = {
   mini,
   ...(reranker ? { reranker: await Reranker.load(reranker) } : {}),
 }
+const index = await Index.open(join(folder, `${process.pid}.index`), {
+  embedder: mini,
+  standIn: null,
+})
+await index.addRoot('docs')
+await index.update()
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
 const problems = []
 let pictures = 0
@@ -158,6 +165,25 @@ for (const { name, ...look } of looks) {
   await visit.page.close()
   await locked.close()
 
+  const searched = await serve({ models: { mini }, index, port: 0 })
+  const files = await open(`${name}-files`, look, searched)
+  await files.page.waitForSelector('#files:not([hidden])')
+  files.expect(await files.page.textContent('#files-count'), /passages in \d+ files/)
+  await files.page.fill('#ask', 'how do I keep a model loaded')
+  await files.page.waitForSelector('.hit >> nth=1')
+  await files.page.waitForSelector('#reading:not([hidden])')
+  await files.page.keyboard.press('ArrowDown')
+  await files.page.waitForSelector('#hits li:nth-child(2) .hit[aria-current]')
+  await files.take('results')
+  await files.accessible('results')
+  await files.page.fill('#ask', '"no such phrase anywhere"')
+  await files.page.waitForSelector('#hits-note >> text=Nothing matches')
+  await files.take('nothing')
+  await files.page.click('#view-models')
+  await files.page.waitForSelector('#results li')
+  await files.page.close()
+  await searched.close()
+
   if (!reranker) continue
   const alone = await serve({ models: { reranker: models.reranker }, port: 0 })
   const ranks = await open(`${name}-alone`, look, alone)
@@ -169,6 +195,8 @@ for (const { name, ...look } of looks) {
   await alone.close()
 }
 await browser.close()
+await index.close()
+await removeIndex(index.path)
 await Promise.all(Object.values(models).map((model) => model.close()))
 
 for (const problem of problems) console.error(problem)

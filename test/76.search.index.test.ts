@@ -114,6 +114,65 @@ describe('an index', () => {
     await expect(index.search('x', { limit: 0 })).rejects.toThrow(RangeError)
   })
 
+  it('finds any two letters and more of scripts without spaces', async () => {
+    const texts = {
+      'zh.md': '人工智能正在改变我们的生活方式',
+      'ja.md': '東京タワーの近くに新しい図書館ができました',
+      'ko.md': '서울에서 열린 국제회의에 참석했다',
+      'th.md': 'ภาษาไทยเขียนโดยไม่เว้นวรรค',
+    }
+    write({ ...texts, 'other.md': '完全に別の話、다른 이야기, 另一个故事' })
+    await using index = await opened()
+    await index.update({ vectors: false })
+    for (const [name, text] of Object.entries(texts))
+      for (const part of text.split(' '))
+        for (let size = 2; size <= Math.min(5, part.length); size++)
+          for (let at = 0; at + size <= part.length; at += 3) {
+            const asked = part.slice(at, at + size)
+            // A mark alone is no letter.
+            if (/^\p{M}|^.\p{M}+$/u.test(asked)) continue
+            expect(await names(index, `"${asked}"`, { alpha: 0 }), asked).toContain(name)
+            expect((await names(index, asked, { alpha: 0 }))[0], asked).toBe(name)
+          }
+  })
+
+  it('finds by meaning what exact vectors find', async () => {
+    const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+    write({
+      'readme.md': readme,
+      'server.md': readFileSync(new URL('../docs/server.md', import.meta.url), 'utf8'),
+    })
+    await using index = await opened()
+    await index.update()
+    const passages: { text: string; vector: Float32Array }[] = []
+    for await (const { text, input } of index.passages())
+      passages.push({
+        text,
+        vector: await embedder.embed([input], { role: 'document' }).then(([one]) => one!),
+      })
+    const questions = [
+      'how do I keep a model loaded',
+      'which errors are there',
+      'speed on a CPU',
+      'an API key',
+      'French',
+    ]
+    let same = 0
+    for (const question of questions) {
+      const asked = await embedder.embedQuery(question)
+      const dot = (vector: Float32Array) => vector.reduce((sum, x, i) => sum + x * asked[i]!, 0)
+      const best = passages.toSorted((a, b) => dot(b.vector) - dot(a.vector)).slice(0, 5)
+      const { hits } = await index.search(question, {
+        alpha: 1,
+        limit: 5,
+        perFile: 5,
+        longest: 100,
+      })
+      same += best.filter(({ text }) => hits.some((hit) => hit.text === text)).length
+    }
+    expect(same).toBeGreaterThanOrEqual(24)
+  })
+
   it('says when nothing here matches', async () => {
     write(notes)
     await using index = await opened()

@@ -38,6 +38,22 @@ describe('the main entry', () => {
   })
 })
 
+describe('qwen3-embed/search', () => {
+  const { files, packages } = loadedBy('dist/search/index.js')
+
+  it('is an entry for every way of finding one', () => {
+    expect(packageJson.exports['./search'].default).toBe('./dist/search/index.js')
+    expect(packageJson.typesVersions['*'].search).toEqual(['dist/search/index.d.ts'])
+  })
+
+  it('loads no server, command or adapter, and leaves parsers to the thread that reads files', () => {
+    expect(files.filter((file) => /integrations|server|cli|eval/.test(file))).toEqual([])
+    const others = packages.filter((name) => !name.startsWith('node:'))
+    // The watcher only when a folder is watched, and only if it is there.
+    expect(others.sort()).toEqual(['@parcel/watcher', 'node-gyp-build'])
+  })
+})
+
 describe('each adapter', () => {
   const names = readdirSync(join(root, 'lib/integrations'))
 

@@ -73,7 +73,7 @@ function metrics({ server, models }: Context): HttpResponse {
 
 function root({ server, settings }: Context): HttpResponse {
   if (server.isClosing) throw new RequestError('unavailable', 'The server is stopping.')
-  return settings.page ? page() : json({ status: 'ok' })
+  return settings.page ? page(settings.index !== null) : json({ status: 'ok' })
 }
 
 const status = answer(

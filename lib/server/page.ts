@@ -5,18 +5,21 @@ import { join } from 'node:path'
 import { root } from '../root.ts'
 import type { HttpResponse } from './http/messages.ts'
 
-let made: HttpResponse | undefined
+const made = new Map<boolean, HttpResponse>()
 
-export function page(): HttpResponse {
-  made ??= make()
-  return { ...made, headers: { ...made.headers } }
+/** With the view over files, where there is an index. */
+export function page(hasIndex: boolean): HttpResponse {
+  const known = made.get(hasIndex) ?? make(hasIndex)
+  made.set(hasIndex, known)
+  return { ...known, headers: { ...known.headers } }
 }
 
-function make(): HttpResponse {
+function make(hasIndex: boolean): HttpResponse {
   const read = (name: string) => readFileSync(join(root, 'lib', 'server', 'page', name), 'utf8')
   const style = read('page.css')
   const scripts: string[] = []
   const whole = read('page.html')
+    .replace('<html lang="en">', (tag) => (hasIndex ? tag.replace('>', ' data-index>') : tag))
     .replace('<link rel="stylesheet" href="page.css" />', () => `<style>${style}</style>`)
     .replace(/<script type="module" src="(\w+\.js)"><\/script>/g, (_, name: string) => {
       const script = read(name)

@@ -28,6 +28,7 @@ export const byStandIn = 1
 export const byMain = 2
 
 const cosineUnit = 2 ** 30
+const rescoreDepth = 400
 
 /** What the ranks of reciprocal rank fusion are added to, and how deep they go. */
 const rankOffset = 60
@@ -110,6 +111,7 @@ function meaningOf(space: Space, vector: Float32Array, scope: Uint8Array, places
   const cosines = new Float32Array(places)
   const query = codesOf(vector)
   scan(space.codes, space.scales, space.width, query, cosines)
+  rescore(space, vector, scope, cosines)
   let [sum, count, best] = [0, 0, Number.NEGATIVE_INFINITY]
   for (let id = 0; id < places; id++) {
     if (scope[id] === 0 || Number.isNaN(space.scales[id]!)) continue
@@ -123,6 +125,22 @@ function meaningOf(space: Space, vector: Float32Array, scope: Uint8Array, places
   const span = best - mean
   const scaled = cosines.map((cosine) => (span > 0 ? (cosine - mean) / span : 1))
   return { cosines, scaled, best }
+}
+
+/** The nearest once more, with the question's own numbers in place of its codes. */
+function rescore(
+  space: Space,
+  vector: Float32Array,
+  scope: Uint8Array,
+  cosines: Float32Array,
+): void {
+  const { codes, scales, width } = space
+  const has = scope.map((inside, id) => (inside === 1 && !Number.isNaN(scales[id]!) ? 1 : 0))
+  for (const id of best(cosines, has, rescoreDepth)) {
+    let sum = 0
+    for (let i = 0, at = id * width; i < width; i++) sum += vector[i]! * codes[at + i]!
+    cosines[id] = sum * scales[id]!
+  }
 }
 
 function fused(

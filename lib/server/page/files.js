@@ -40,8 +40,8 @@ async function loadState() {
   try {
     state = await ask('/v1/index')
   } catch (error) {
-    // A server without an index has no such view; one with a key is asked again when it is there.
-    if (error.status !== undefined) return
+    // A server with a key is asked again when it is there.
+    if (error.status === 401) return
     throw error
   }
   if ($('views').hidden) {
@@ -364,4 +364,5 @@ document.addEventListener('keydown', (event) => {
   }
 })
 // The models are known once a key is, where one is asked for.
-document.addEventListener('models', () => loadState().catch(() => {}))
+if ('index' in document.documentElement.dataset)
+  document.addEventListener('models', () => loadState().catch(() => {}))
