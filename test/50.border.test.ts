@@ -138,8 +138,16 @@ describe('the addon', () => {
     const { binding } = native()
     const members = (type: { prototype: object }) =>
       Object.getOwnPropertyNames(type.prototype).filter((name) => name !== 'constructor')
-    expect(Object.keys(binding).sort()).toEqual(['Job', 'Model', 'Trainer', 'codes', 'inspect'])
+    expect(Object.keys(binding).sort()).toEqual([
+      'Job',
+      'Merger',
+      'Model',
+      'Trainer',
+      'codes',
+      'inspect',
+    ])
     expect(members(binding.Model).sort()).toEqual(['abort', 'close', 'load', 'stats'])
+    expect(members(binding.Merger).sort()).toEqual(['abort', 'done', 'run'])
     expect(members(binding.Trainer).sort()).toEqual([
       'abort',
       'close',

@@ -4,6 +4,7 @@
 #include "addon/error.h"
 #include "addon/facts.h"
 #include "addon/job.h"
+#include "addon/merger.h"
 #include "addon/model.h"
 #include "addon/root.h"
 #include "addon/trainer.h"
@@ -65,6 +66,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Root(env));  // owned by the environment
   exports.Set("Model", Model::define(env));
   exports.Set("Job", JobHandle::define(env));
+  exports.Set("Merger", MergerHandle::define(env));
   exports.Set("Trainer", TrainerHandle::define(env));
   exports.Set("inspect", Napi::Function::New(env, JS_inspect, "inspect"));
   exports.Set("codes", Napi::Function::New(env, JS_codes, "codes"));
