@@ -210,7 +210,41 @@ export interface NativeDatabase {
   close(): void
 }
 
+export interface NativeMergeOptions {
+  method: string
+  models: string[]
+  weights: number[]
+  adapters: { path: string; scale: number; anyBase: boolean }[]
+  points: { filter: string; values: number[] }[]
+  lambda: number
+  density: number
+  /** 'same', or a ggml type's name. */
+  to: string
+  lossy: boolean
+  output: string
+}
+
+export interface NativeMergeReport {
+  tensors: number
+  /** Of slerp: taken along the line, being nearly parallel. */
+  straight: number
+  /** Matrices that differ from the first model's. */
+  changed: number
+  /** Share of the change that quantising keeps, of the tensor that keeps least and in the mean. */
+  leastKept: number
+  meanKept: number
+  leastTensor: string
+}
+
+export interface NativeMerger {
+  run(options: NativeMergeOptions, libraries: string): Promise<NativeMergeReport>
+  /** 0 to 1. */
+  done(): number
+  abort(): void
+}
+
 interface Binding {
+  Merger: new () => NativeMerger
   Trainer: new () => NativeTrainer
   Database: new (path: string, access: 'read' | 'write' | 'create') => NativeDatabase
   scan(

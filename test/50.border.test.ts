@@ -158,6 +158,7 @@ describe('the addon', () => {
     expect(Object.keys(binding).sort()).toEqual([
       'Database',
       'Job',
+      'Merger',
       'Model',
       'Trainer',
       'codes',
@@ -173,6 +174,7 @@ describe('the addon', () => {
       'scoreWords',
     ])
     expect(members(binding.Model).sort()).toEqual(['abort', 'close', 'load', 'stats'])
+    expect(members(binding.Merger).sort()).toEqual(['abort', 'done', 'run'])
     expect(members(binding.Trainer).sort()).toEqual([
       'abort',
       'close',

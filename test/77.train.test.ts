@@ -70,7 +70,7 @@ describe('from a folder of Markdown to an adapter', () => {
       positive: rows[(i + 50) % rows.length]!.positive,
     }))
     const output = at('shuffled.gguf')
-    const result = await train({ ...shared, data: wrong, output, dev: heldOut, epochs: 3 })
+    const result = await train({ ...shared, data: wrong, output, dev: heldOut, epochs: 2 })
     expect(result).toMatchObject({ adopted: false, adapter: null })
     expect(existsSync(output)).toBe(false)
   }, 240_000)

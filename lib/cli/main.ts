@@ -15,6 +15,7 @@ import { inspect } from './inspect.ts'
 import { Interrupted, interruptible } from './interrupt.ts'
 import { list } from './list.ts'
 import { mcp } from './mcp.ts'
+import { merge } from './merge.ts'
 import { mine } from './mine.ts'
 import { Misuse } from './misuse.ts'
 import { leaveWithReader, print } from './print.ts'
@@ -44,6 +45,7 @@ const commands: readonly Command[] = [
   synth,
   mine,
   train,
+  merge,
   serve,
   mcp,
   build,

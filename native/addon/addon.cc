@@ -5,6 +5,7 @@
 #include "addon/error.h"
 #include "addon/facts.h"
 #include "addon/job.h"
+#include "addon/merger.h"
 #include "addon/model.h"
 #include "addon/root.h"
 #include "core/machine/parent.h"
@@ -75,6 +76,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Database", DatabaseHandle::define(env));
   exports.Set("scan", Napi::Function::New(env, JS_scan, "scan"));
   exports.Set("Job", JobHandle::define(env));
+  exports.Set("Merger", MergerHandle::define(env));
   exports.Set("Trainer", TrainerHandle::define(env));
   exports.Set("inspect", Napi::Function::New(env, JS_inspect, "inspect"));
   exports.Set("endWithParent", Napi::Function::New(env, JS_end_with_parent, "endWithParent"));

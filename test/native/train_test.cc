@@ -225,6 +225,46 @@ void loss_agrees() {
   CHECK(std::abs(contrastive_loss(plain, two, ignored.data()) - std::log((e + 3) / e)) < 1e-15);
 }
 
+// What torch's autograd gives in float64 (test/fixtures/train/make_loss.py).
+void loss_is_torchs() {
+  std::ifstream in(root() + "/test/fixtures/train/loss.txt");
+  int n = 0, per = 0, width = 0;
+  LossOptions options;
+  options.dims.resize(2);
+  double expected = 0;
+  in >> n >> per >> width >> options.temperature >> options.margin >> options.dims[0] >>
+      options.dims[1] >> expected;
+  const auto n_rows = static_cast<size_t>(2 * n + n * per), n_embd = static_cast<size_t>(width);
+  std::vector<Vector> rows(n_rows, Vector(n_embd));
+  std::vector<double> gradient(n_rows * n_embd);
+  for (Vector& row : rows) {
+    for (float& value : row) in >> value;
+  }
+  for (double& value : gradient) in >> value;
+  CHECK(static_cast<bool>(in));
+  LossBatch batch;
+  batch.n_embd = width;
+  batch.n_trained = static_cast<int32_t>(n_rows);
+  for (const Vector& row : rows) batch.rows.push_back(row.data());
+  for (int32_t i = 0; i < n; ++i) {
+    batch.queries.push_back(i);
+    batch.documents.push_back({n + i, n + i, i, true});
+    for (int32_t k = 0; k < per; ++k) {
+      const int32_t row = 2 * n + i * per + k;
+      batch.documents.push_back({row, row, i, false});
+    }
+  }
+  Vector ours(n_rows * n_embd);
+  const double loss = contrastive_loss(options, batch, ours.data());
+  double worst = 0;
+  for (size_t i = 0; i < ours.size(); ++i)
+    worst = std::max(worst, std::abs(static_cast<double>(ours[i]) - gradient[i]));
+  std::printf("against torch: loss off by %.1e, gradient by %.1e\n", std::abs(loss - expected),
+              worst);
+  CHECK(std::abs(loss - expected) < 1e-12);
+  CHECK(worst < 5e-8);
+}
+
 // ---- the trainer ----
 
 double largest_of(const Vector& values) {
@@ -426,6 +466,7 @@ int main() {
   const gguf_builder::Folder folder;
   const std::string path = scaled(folder);
   loss_agrees();
+  loss_is_torchs();
   trainer_agrees(path);
   base_is_kept(path);
   states_go_on(path, folder);

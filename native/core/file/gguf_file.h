@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace qwen3_embed {
@@ -54,6 +55,8 @@ class Gguf {
   // in its one type.
   std::optional<uint32_t> type_of(std::string_view key) const;
   std::optional<uint32_t> item_type_of(std::string_view key) const;
+  // A value as it stands in the file: its type, and the bytes after it. nullopt where absent.
+  std::optional<std::pair<uint32_t, std::string>> stored(std::string_view key) const;
   // All keys in file order, for `inspect`.
   const std::vector<std::string>& keys() const { return keys_; }
 

@@ -203,6 +203,27 @@ std::optional<std::vector<double>> Gguf::reals(std::string_view key) const {
   return items;
 }
 
+std::optional<std::pair<uint32_t, std::string>> Gguf::stored(std::string_view key) const {
+  const Value* value = find(key);
+  if (value == nullptr) return std::nullopt;
+  std::string bytes;
+  auto append = [&](auto number) {
+    bytes.append(reinterpret_cast<const char*>(&number), sizeof number);
+  };
+  if (value->type == GGUF_TYPE_ARRAY) {
+    append(value->item_type);
+    append(value->n_items);
+  }
+  if (value->item_type != GGUF_TYPE_STRING) return std::pair(value->type, bytes + value->bytes);
+  uint32_t start = 0;
+  for (const uint32_t end : value->ends) {
+    append(uint64_t{end - start});
+    bytes.append(value->bytes, start, end - start);
+    start = end;
+  }
+  return std::pair(value->type, bytes);
+}
+
 std::optional<uint32_t> Gguf::type_of(std::string_view key) const {
   const Value* value = find(key);
   return value == nullptr ? std::nullopt : std::optional<uint32_t>(value->type);

@@ -201,7 +201,8 @@ std::string GgufWriter::header() const {
   return bytes;
 }
 
-void GgufWriter::write(const std::string& path, bool is_sealed) const {
+void GgufWriter::write(const std::string& path, bool is_sealed,
+                       const std::function<void()>& check) const {
   Draft draft(path);
   const std::string head = header();
   draft.write(head.data(), head.size());
@@ -211,6 +212,7 @@ void GgufWriter::write(const std::string& path, bool is_sealed) const {
     draft.pad();
   }
   if (is_sealed) draft.seal();
+  if (check) check();
   draft.finish();
 }
 

@@ -27,7 +27,9 @@ class GgufWriter {
 
   // Ends in a digest of all before it where `is_sealed`. Throws Failure compute where the disk
   // takes no more; the final name then holds what it held.
-  void write(const std::string& path, bool is_sealed = false) const;
+  // `check` is called before the final name is taken: what it throws leaves that as it was.
+  void write(const std::string& path, bool is_sealed = false,
+             const std::function<void()>& check = {}) const;
 
  private:
   struct Value {
