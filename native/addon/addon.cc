@@ -8,8 +8,8 @@
 #include "addon/merger.h"
 #include "addon/model.h"
 #include "addon/root.h"
-#include "core/machine/parent.h"
 #include "addon/trainer.h"
+#include "core/machine/parent.h"
 
 namespace qwen3_embed {
 namespace {

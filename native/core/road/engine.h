@@ -35,7 +35,7 @@ struct LoadOptions {
   std::vector<AdapterOptions> adapters;
   std::string gpu;           // "", "cuda", "vulkan", "metal"
   bool lock_memory = false;  // weights are never swapped out
-  std::string gpu_library;  // path of that backend's shared library; empty where it is built in
+  std::string gpu_library;   // path of that backend's shared library; empty where it is built in
 };
 
 class Engine {
