@@ -64,7 +64,9 @@ if (target.quick && !options.whole) {
   process.exit(0)
 }
 run('cmake', build)
-run(target.strip, ['--strip-unneeded', join(out, 'qwen3-embed.node')])
+// Libraries that come from npm are as they were published.
+const own = all.LLAMA === 'source' ? readdirSync(out) : ['qwen3-embed.node']
+run(target.strip, ['--strip-unneeded', ...own.map((name) => join(out, name))])
 target.finish?.({ out, cache })
 const names = readdirSync(out).filter((name) => /\.(node|so|dll)/.test(name))
 const faults = names.flatMap((name) => faultsOf(join(out, name), platforms[key]))

@@ -2,7 +2,7 @@
 // CMake build through binding.gyp. node-gyp wants Node's own headers although nothing here compiles against them:
 // those beside the running node spare it a download.
 import { spawnSync } from 'node:child_process'
-import { existsSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { here } from './platforms.mjs'
@@ -14,9 +14,15 @@ if (existsSync(join(prefix, 'include', 'node', 'node_api.h'))) env.npm_config_no
 
 const made = join(root, 'prebuilds', `${process.platform}-${process.arch}`)
 rmSync(join(root, 'prebuilds', here()), { recursive: true, force: true })
-const prebuildify = join(root, 'node_modules', '.bin', 'prebuildify')
-const args = ['--napi', '--strip', '--name', 'qwen3-embed', ...process.argv.slice(2)]
-const { status } = spawnSync(prebuildify, args, { cwd: root, env, stdio: 'inherit' })
-if (status === 0 && !existsSync(join(root, 'prebuilds', here())))
-  renameSync(made, join(root, 'prebuilds', here()))
-process.exit(status ?? 1)
+const prebuildify = join(root, 'node_modules', 'prebuildify', 'bin.js')
+const args = [prebuildify, '--napi', '--strip', '--name', 'qwen3-embed', ...process.argv.slice(2)]
+const { status } = spawnSync(process.execPath, args, { cwd: root, env, stdio: 'inherit' })
+if (status !== 0) process.exit(status ?? 1)
+const place = join(root, 'prebuilds', here())
+if (!existsSync(place)) renameSync(made, place)
+// llama.cpp's libraries, where they were compiled too: those that came from npm have nothing left to strip.
+const libraries = readdirSync(place).filter((name) => /\.(so|dylib)$/.test(name))
+const flag = process.platform === 'darwin' ? '-x' : '--strip-unneeded'
+for (const name of process.platform === 'win32' ? [] : libraries) {
+  spawnSync('strip', [flag, join(place, name)], { stdio: 'inherit' })
+}

@@ -67,8 +67,8 @@ function packument(name, file, host) {
 }
 
 function stub(scratch, name, version, { key, os, cpu, libc }) {
-  const folder = join(scratch, key)
-  mkdirSync(folder)
+  const folder = join(scratch, key, 'package')
+  mkdirSync(folder, { recursive: true })
   const manifest = {
     name,
     version,
@@ -80,7 +80,7 @@ function stub(scratch, name, version, { key, os, cpu, libc }) {
   writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest))
   writeFileSync(join(folder, 'index.js'), "exports.version = 'stub'\n")
   const packed = join(scratch, `${key}.tgz`)
-  execFileSync('tar', ['-czf', packed, '--transform', 's,^\\.,package,', '-C', folder, '.'])
+  execFileSync('tar', ['-czf', packed, '-C', join(scratch, key), 'package'])
   if (!existsSync(packed)) throw new Error(`No stub for ${key}`)
   return packed
 }

@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { here, platforms } from './platforms.mjs'
@@ -24,6 +24,11 @@ import { startRegistry } from './registry.mjs'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const tools = join(root, '.cache', 'package-managers')
 const modules = join(tools, 'node_modules')
+// On Windows npm is a script of the shell's, which is not started from here.
+const npm = () =>
+  process.platform === 'win32'
+    ? [process.execPath, join(dirname(process.execPath), 'node_modules/npm/bin/npm-cli.js')]
+    : ['npm']
 const bin = (path) => [process.execPath, join(modules, path)]
 const run = (command, args, options = {}) => {
   try {
@@ -41,7 +46,7 @@ const run = (command, args, options = {}) => {
 const managers = {
   npm: {
     install: (registry) => [
-      'npm',
+      ...npm(),
       'install',
       'qwen3-embed',
       '--ignore-scripts',
@@ -248,9 +253,9 @@ function fetchManager({ package: spec }) {
   if (!existsSync(join(tools, 'package.json')))
     writeFileSync(join(tools, 'package.json'), '{ "private": true }')
   try {
-    run('npm', ['install', spec, '--ignore-scripts', '--no-audit', '--no-fund', '--silent'], {
-      cwd: tools,
-    })
+    const [command, ...before] = npm()
+    const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--silent']
+    run(command, [...before, 'install', spec, ...flags], { cwd: tools })
     return true
   } catch (error) {
     console.log(error.message.split('\n').slice(-3).join(' '))
