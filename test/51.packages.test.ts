@@ -136,9 +136,14 @@ describe('a checkout', () => {
     expect(pack).toThrow(/npm run pack/)
   })
 
-  it('has no platform package in its own manifest, and no dependency at all', () => {
+  it('has no platform package in its own manifest, and no dependency that compiles or downloads', () => {
     const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-    expect(manifest.dependencies).toBeUndefined()
+    for (const name of Object.keys(manifest.dependencies)) {
+      const installed = join(root, 'node_modules', name, 'package.json')
+      const { scripts = {}, gypfile } = JSON.parse(readFileSync(installed, 'utf8'))
+      const { preinstall, install, postinstall } = scripts
+      expect({ name, preinstall, install, postinstall, gypfile }).toEqual({ name })
+    }
     expect(manifest.optionalDependencies).toBeUndefined()
   })
 })

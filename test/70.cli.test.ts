@@ -95,7 +95,7 @@ describe('help', () => {
 describe('misuse exits with 2 and points at help', () => {
   it.each([
     [['embde'], 'Unknown command "embde". Did you mean embed?'],
-    [['sing'], 'There are search, embed'],
+    [['sing'], 'There are search, index, embed'],
     [['embed', '--dimension', '64', 'x'], 'Unknown option --dimension. Did you mean --dimensions?'],
     [
       ['embed', '--format', 'jsno', 'x'],

@@ -327,6 +327,8 @@ function many(count) {
   return count.toLocaleString('en')
 }
 
+// It scrolls, and keys scroll only what can be reached.
+$('reading').tabIndex = 0
 $('ask').addEventListener('input', typed)
 for (const id of ['ask-kind', 'ask-in', 'ask-since']) $(id).addEventListener('change', typed)
 $('ask-form').addEventListener('submit', (event) => {
