@@ -16,7 +16,7 @@ const run = (code: string) =>
     encoding: 'utf8',
   })
 
-describe.each(['which.md', 'electron.md', 'llamaindex.md', 'eval.md', 'adapters.md'])(
+describe.each(['which.md', 'electron.md', 'llamaindex.md', 'eval.md', 'adapters.md', 'train.md'])(
   'docs/%s',
   (name) => {
     it('imports names that exist', () => {
