@@ -67,6 +67,17 @@ writeMerged(third, new GgufReader(one), 'F32', [{ shape: { seed: 7, size: 0.4 } 
 const make = (name: string, more: Partial<MergeOptions>) =>
   merge({ models: [one, two], output: at(name), to: 'f32', ...more })
 
+it("has mergekit's own slerp for a reference", () => {
+  const path = new URL('fixtures/merge/slerp.json', import.meta.url)
+  const { cases } = JSON.parse(readFileSync(path, 'utf8')) as {
+    cases: { t: number; a: number[]; b: number[]; out: number[] }[]
+  }
+  expect(cases).toHaveLength(16)
+  for (const { t, a, b, out } of cases) {
+    for (const [i, x] of slerp(t, a, b).entries()) expect(x).toBeCloseTo(out[i]!, 12)
+  }
+})
+
 describe('merging', () => {
   it('is slerp, by a number, over the layers, or by names', async () => {
     const [plain, layered, named] = ['plain.gguf', 'layered.gguf', 'named.gguf']

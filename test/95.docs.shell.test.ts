@@ -67,6 +67,16 @@ function workplace(): { cwd: string; env: NodeJS.ProcessEnv } {
   cpSync(widths, join(cwd, 'widths.json'))
   for (const name of ['texts.txt', 'documents.txt']) writeFileSync(join(cwd, name), 'one\ntwo\n')
   writeFileSync(join(cwd, 'tracing.mjs'), '')
+  mkdirSync(join(cwd, 'docs'))
+  const rows: string[] = []
+  for (let i = 0; i < 8; i++) {
+    const text = `Chapter ${i} says much of its own matter, number ${i}, in words. `.repeat(4)
+    const query = `What does chapter ${i} say`
+    rows.push(JSON.stringify({ query, positive: text }))
+    writeFileSync(join(cwd, 'docs', `${i}.md`), `# Book\n\n## ${query}\n\n${text}\n`)
+  }
+  writeFileSync(join(cwd, 'pairs.jsonl'), rows.join('\n'))
+  cpSync(join(root, 'lib/eval/collections/handbook'), join(cwd, 'held-out'), { recursive: true })
   copyFileSync(fixture('embed'), join(cwd, 'model.gguf'))
   return { cwd, env: { ...process.env, PATH: `${join(cwd, 'bin')}:${process.env.PATH}` } }
 }
@@ -76,6 +86,7 @@ const runnable = (line: string) =>
     .replaceAll('qwen3-embedding-0.6b', fixture('embed'))
     .replaceAll('qwen3-reranker-0.6b', fixture('rerank'))
     .replaceAll(/--model M\b/g, `--model ${fixture('rerank')}`)
+    .replace(/^qwen3-embed train .*/, (given) => `${given} --epochs 1 --keep-anyway`)
     .replaceAll('=…', '=a-key-of-ours')
 
 describe.each(lines)('%s: %s', (_, line) => {

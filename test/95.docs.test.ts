@@ -16,27 +16,32 @@ const run = (code: string) =>
     encoding: 'utf8',
   })
 
-describe.each(['which.md', 'electron.md', 'llamaindex.md', 'eval.md', 'adapters.md', 'search.md'])(
-  'docs/%s',
-  (name) => {
-    it('imports names that exist', () => {
-      const imports = blocks(page(name)).flatMap((code) => [
-        ...code.matchAll(/import \{ ([\w, ]+) \} from '(qwen3-embed[\w/]*)'/g),
-      ])
-      expect(imports.length).toBeGreaterThan(0)
-      for (const [, names, from] of imports) {
-        const code = `import { ${names} } from '${from}'; console.log([${names}].every(Boolean))`
-        expect(run(code), `${names} of ${from}`).toBe('true\n')
-      }
-    })
+describe.each([
+  'which.md',
+  'electron.md',
+  'llamaindex.md',
+  'eval.md',
+  'adapters.md',
+  'train.md',
+  'search.md',
+])('docs/%s', (name) => {
+  it('imports names that exist', () => {
+    const imports = blocks(page(name)).flatMap((code) => [
+      ...code.matchAll(/import \{ ([\w, ]+) \} from '(qwen3-embed[\w/]*)'/g),
+    ])
+    expect(imports.length).toBeGreaterThan(0)
+    for (const [, names, from] of imports) {
+      const code = `import { ${names} } from '${from}'; console.log([${names}].every(Boolean))`
+      expect(run(code), `${names} of ${from}`).toBe('true\n')
+    }
+  })
 
-    it('links to files that exist', () => {
-      for (const [, target] of page(name).matchAll(/\]\(([^)#]+)[^)]*\)/g)) {
-        expect(existsSync(join(root, 'docs', target!)), target).toBe(true)
-      }
-    })
-  },
-)
+  it('links to files that exist', () => {
+    for (const [, target] of page(name).matchAll(/\]\(([^)#]+)[^)]*\)/g)) {
+      expect(existsSync(join(root, 'docs', target!)), target).toBe(true)
+    }
+  })
+})
 
 it('has a recipe for LlamaIndex.TS that works', () => {
   const [recipe] = blocks(page('llamaindex.md'))

@@ -71,7 +71,7 @@ export const train: Command = {
       progress.end()
       if (args.has('json')) await printJson(result)
       else await print(told(result))
-      return result.adopted === false ? notBetter : true
+      return result.adopted === false && result.adapter === null ? notBetter : true
     } finally {
       progress.end()
     }

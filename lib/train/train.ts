@@ -365,7 +365,7 @@ async function refuseOthers(model: string): Promise<void> {
     'ERR_MODEL_MISMATCH',
     `Expected an embedding model to train but ${model} is a reranker`,
     { model },
-    { remedy: 'Train it with trainReranker, or give an embedding model.' },
+    { remedy: 'Give an embedding model.' },
   )
 }
 
