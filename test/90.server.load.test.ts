@@ -113,6 +113,26 @@ describe('under load', () => {
     expect(server.embedder.stats.tokens).toBeLessThan(100_000)
   })
 
+  it('frees the work of one long text whose client goes away while it is tokenised', async () => {
+    const limits = { requestTokens: 10_000_000, bodyBytes: 64 << 20 }
+    await using server = await startServer({ limits })
+    const gone = new AbortController()
+    const order: string[] = []
+    const asked = fetch(`${server.url}/embed`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ inputs: 'a word and '.repeat(1_500_000), truncate: true }),
+      signal: gone.signal,
+    }).finally(() => order.push('gone'))
+    while (server.embedder.stats.waiting === 0) await new Promise((done) => setTimeout(done, 1))
+    await server.post('/embed', { inputs: 'quick' }).then(() => order.push('query'))
+    gone.abort()
+    await expect(asked).rejects.toThrow('abort')
+    expect(order).toEqual(['query', 'gone'])
+    await expect.poll(() => server.embedder.stats.waiting, { timeout: 1000 }).toBe(0)
+    expect((await server.post('/embed', { inputs: 'quick' })).status).toBe(200)
+  })
+
   it('keeps no memory of requests', async () => {
     await using server = await startServer()
     setFlagsFromString('--expose-gc')
