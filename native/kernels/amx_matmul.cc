@@ -104,12 +104,12 @@ struct Floats {
     prefetch_to_write(out + row * stride + n_outputs - 1);
   }
 
-  void finish(const Sums& sums, int64_t row) const {
+  void finish(const Sums* sums, int64_t row) const {
     if (row >= n_rows) return;
     for (int64_t o = 0; o < n_outputs; o += kPanel) {
       const int64_t n = n_outputs - o;
       const auto mask = static_cast<__mmask16>(n >= kPanel ? 0xffff : (1 << n) - 1);
-      __m512 sum = _mm512_load_ps(sums.values[row] + o);
+      __m512 sum = _mm512_load_ps(sums->values[row] + o);
       if (add) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, add + row * add_stride + o));
       _mm512_mask_storeu_ps(out + row * stride + o, mask, sum);
     }
@@ -129,10 +129,10 @@ struct Gated {
   void fetch(int64_t row) const {
     if (row < n_rows) prefetch_to_write(at(row));
   }
-  void finish(const Sums& sums, int64_t row) const {
+  void finish(const Sums* sums, int64_t row) const {
     if (row >= n_rows) return;
     const __m512 product =
-        swiglu(_mm512_load_ps(sums.values[row]), _mm512_load_ps(sums.values[row] + kPanel));
+        swiglu(_mm512_load_ps(sums->values[row]), _mm512_load_ps(sums->values[row] + kPanel));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(at(row)),
                         reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(product)));
   }
@@ -229,7 +229,7 @@ class Beside {
   void step(int64_t i) {
     for (int64_t row = i * rows_at_once_; row < (i + 1) * rows_at_once_; row++) {
       target_.fetch(row);
-      unfinished_.finish(*sums_, row);
+      unfinished_.finish(sums_, row);
     }
     if (every_ == 0) {
       for (int64_t j = 0; j < at_once_ && next_.to_widen() > 0; j++) next_.widen_one();
@@ -241,7 +241,7 @@ class Beside {
   }
   void next_sums() { unfinished_ = {}; }
   void finish() {
-    for (int64_t row = 0; row < unfinished_.n_rows; row++) unfinished_.finish(*sums_, row);
+    for (int64_t row = 0; row < unfinished_.n_rows; row++) unfinished_.finish(sums_, row);
     unfinished_ = {};
   }
 
