@@ -33,6 +33,10 @@ export type Qwen3ErrorCode =
   | 'ERR_INDEX_BUSY'
   | 'ERR_INDEX_DAMAGED'
   | 'ERR_INDEX_VERSION'
+  | 'ERR_FLEET'
+  | 'ERR_SHARD_DIFFERS'
+  | 'ERR_INPUT_CHANGED'
+  | 'ERR_RECORD'
 
 export type Facts = Readonly<Record<string, string | number>>
 

@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 // Who may import what (CONTRIBUTING.md holds the same table). `dependencies` names packages beside Node's own.
 const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
-  { room: /^lib\/(prompts|asar|root|gguf-type|nearest|progress|chunk-blocks)\.ts$/, may: /^$/ },
+  { room: /^lib\/(prompts|asar|root|gguf-type|nearest|npy|progress|chunk-blocks)\.ts$/, may: /^$/ },
   { room: /^lib\/errors\.ts$/, may: /^lib\/nearest\.ts$/ },
   { room: /^lib\/families\.ts$/, may: /^lib\/(options|prompts)\.ts$/ },
   { room: /^lib\/chunk\.ts$/, may: /^lib\/(chunk-blocks|errors)\.ts$/ },
@@ -46,7 +46,7 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   },
   {
     room: /^lib\/index\.ts$/,
-    may: /^lib\/(?!native|binding|database|job|engine|residence|process|model\.ts|gpu|cli|eval|mine|merge|pairs|search|server|synth|train|integrations)/,
+    may: /^lib\/(?!native|binding|database|job|engine|residence|process|model\.ts|gpu|cli|eval|fleet|mine|merge|pairs|search|server|synth|train|integrations)/,
   },
   {
     room: /^lib\/models\//,
@@ -55,7 +55,12 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   { room: /^lib\/verify\//, may: /^lib\/verify\/|^lib\/index\.ts$/ },
   {
     room: /^lib\/cli\//,
-    may: /^lib\/(cli|verify|eval|mine|merge|pairs|search|server|synth|train|integrations)\/|^lib\/(index|nearest|root)\.ts$/,
+    may: /^lib\/(cli|verify|eval|fleet|mine|merge|pairs|search|server|synth|train|integrations)\/|^lib\/(index|nearest|npy|root)\.ts$/,
+  },
+  {
+    room: /^lib\/fleet\//,
+    may: /^lib\/fleet\/|^lib\/(errors|index|npy|progress|root)\.ts$/,
+    dependencies: /^(bullmq|ioredis)$/,
   },
   {
     room: /^lib\/eval\//,

@@ -54,6 +54,24 @@ describe('qwen3-embed/search', () => {
   })
 })
 
+describe('qwen3-embed/fleet', () => {
+  const { files, packages } = loadedBy('dist/fleet/index.js')
+
+  it('is an entry for every way of finding one', () => {
+    expect(packageJson.exports['./fleet'].default).toBe('./dist/fleet/index.js')
+    expect(packageJson.typesVersions['*'].fleet).toEqual(['dist/fleet/index.d.ts'])
+  })
+
+  it('loads no server, command or adapter, and of packages the optional ones of a queue alone', () => {
+    expect(files.filter((file) => /integrations|server|cli|eval/.test(file))).toEqual([])
+    const others = packages.filter((name) => !/^node:|^@qwen3-embed\//.test(name))
+    for (const peer of others) {
+      expect(['bullmq', 'ioredis']).toContain(peer)
+      expect(packageJson.peerDependenciesMeta[peer]).toEqual({ optional: true })
+    }
+  })
+})
+
 describe('each adapter', () => {
   const names = readdirSync(join(root, 'lib/integrations'))
 

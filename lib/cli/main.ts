@@ -10,6 +10,7 @@ import type { Command } from './command.ts'
 import { embed } from './embed.ts'
 import { evaluation } from './eval/family.ts'
 import { index } from './index/family.ts'
+import { fleet } from './fleet/family.ts'
 import { helpFor, overview, sharedOptions } from './help.ts'
 import { inspect } from './inspect.ts'
 import { Interrupted, interruptible } from './interrupt.ts'
@@ -46,6 +47,7 @@ const commands: readonly Command[] = [
   mine,
   train,
   merge,
+  fleet,
   serve,
   mcp,
   build,

@@ -1,6 +1,6 @@
 // Embedded texts as bytes of an output format. Each row stands alone, so a file can be cut after any of them.
 import type { EmbeddedText, Qwen3Error } from '../index.ts'
-import { npyHeader } from './npy.ts'
+import { npyHeader } from '../npy.ts'
 import { inShellWords } from './remedies.ts'
 import { plain } from './terminal.ts'
 

@@ -1,0 +1,35 @@
+import { finish } from '../../fleet/index.ts'
+import type { Command } from '../command.ts'
+import { counted } from '../numbers.ts'
+import { print, printJson } from '../print.ts'
+import { outOf } from './source.ts'
+
+const shownMissing = 20
+
+export const finishCommand: Command = {
+  name: 'fleet finish',
+  summary: 'check that every shard is there, and say so in _SUCCESS',
+  usage: ['FOLDER [OPTIONS]'],
+  about: [
+    'Believes the plan and the receipts, never a queue. Missing shards are named, and the exit code is 1. Once finished, ' +
+      'it does nothing more.',
+  ],
+  options: { json: { help: 'as JSON' } },
+  examples: [['qwen3-embed fleet finish job', 'writes job/_SUCCESS with totals']],
+
+  async run(args) {
+    const { missing, totals, job } = await finish(outOf(args))
+    if (args.has('json')) await printJson({ job, missing, totals })
+    else if (totals)
+      await print(
+        `${counted(totals.shards, 'shard')}, ${counted(totals.rows, 'row')}, ${counted(totals.tokens, 'token')}, ` +
+          `${counted(totals.failed, 'row')} with an error\n`,
+      )
+    else
+      await print(
+        `${counted(missing.length, 'shard')} missing: ${missing.slice(0, shownMissing).join(', ')}` +
+          `${missing.length > shownMissing ? ' …' : ''}\n`,
+      )
+    return totals !== undefined
+  },
+}

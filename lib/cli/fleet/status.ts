@@ -1,0 +1,37 @@
+import { status } from '../../fleet/index.ts'
+import type { Command } from '../command.ts'
+import { bytes, count, counted } from '../numbers.ts'
+import { print, printJson } from '../print.ts'
+import { outOf } from './source.ts'
+
+export const statusCommand: Command = {
+  name: 'fleet status',
+  summary: 'how far a job is, by its receipts',
+  usage: ['FOLDER [OPTIONS]'],
+  about: [],
+  options: { json: { help: 'as JSON' } },
+  examples: [['qwen3-embed fleet status job', 'shards done and missing']],
+
+  async run(args) {
+    const found = await status(outOf(args))
+    if (args.has('json')) {
+      await printJson(found)
+      return true
+    }
+    const { done, planned, kernels, queue } = found
+    await print(
+      `${[
+        `job ${found.job}${found.finished ? ', finished' : ''}`,
+        `${count(done.shards)} of ${counted(planned.shards, 'shard')}, ${count(done.rows)} of ${counted(planned.rows, 'row')}`,
+        `${counted(done.tokens, 'token')}, ${counted(done.failed, 'row')} with an error, ${bytes(done.bytes)}`,
+        ...(kernels.length > 0 ? [`kernels: ${kernels.join(', ')}`] : []),
+        ...(queue
+          ? [
+              `queue: ${queue.waiting} waiting, ${queue.running} running, ${queue.done} done, ${queue.failed} failed`,
+            ]
+          : []),
+      ].join('\n')}\n`,
+    )
+    return true
+  },
+}

@@ -1,0 +1,15 @@
+export { type Finished, finish, type Status, status, type Totals } from './finish.ts'
+export type {
+  Job,
+  JobFacts,
+  Manifest,
+  PlannedInput,
+  Shard,
+  ShardFormat,
+  ShardId,
+} from './manifest.ts'
+export { type Estimate, estimate, measure, type PlanOptions, plan } from './plan.ts'
+export type { Receipt } from './receipt.ts'
+export type { Claim, Counts, ShardSource } from './source.ts'
+export { type Share, StaticSource, shareOf } from './sources/static.ts'
+export { type Outcome, type WorkOptions, type WorkReport, work } from './work.ts'
