@@ -1,5 +1,5 @@
 // A job of many shards: the same bytes whoever made them, whatever happened to the workers.
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import {
   cpSync,
   existsSync,
@@ -9,13 +9,16 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
+import { Redis } from 'ioredis'
 import { Embedder } from 'qwen3-embed'
 import {
+  BullSource,
   finish,
   type Outcome,
   plan,
@@ -317,6 +320,89 @@ describe('what goes wrong', () => {
   })
 })
 
+const hasRedis = spawnSync('redis-server', ['--version']).status === 0
+
+describe.skipIf(!hasRedis)('a queue (skipped where redis-server is not installed)', () => {
+  let redis: ChildProcess
+  let url: string
+
+  beforeAll(async () => {
+    const port = await freePort()
+    url = `redis://127.0.0.1:${port}`
+    const words = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', folder]
+    redis = spawn('redis-server', words, { stdio: ['ignore', 'pipe', 'ignore'] })
+    let said = ''
+    for await (const data of redis.stdout!) {
+      said += data
+      if (said.includes('Ready to accept connections')) break
+    }
+  })
+  afterAll(async () => {
+    const gone = new Promise((resolve) => redis.once('exit', resolve))
+    redis.kill()
+    await gone
+  })
+
+  const opened = (job: string) => BullSource.open({ job, url, lockMs: 2_000 })
+
+  it('gives a shard of a killed worker to another, and may be lost whole', async () => {
+    const { name, shards } = await planned('queued')
+    const out = join(folder, 'queued')
+    const source = await opened(name)
+    const ids = shards.map(({ id }) => id)
+    await source.enqueue(ids)
+    await source.enqueue(ids)
+    expect(await source.counts()).toEqual({ waiting: ids.length, running: 0, done: 0, failed: 0 })
+
+    const words = ['work', out, '--queue', url, '--lease', '2', '--threads', '1']
+    const [killed, other] = [command(words), command(words)]
+    while ((await source.counts()).done < 2) await sleep(2)
+    killed.child.kill('SIGKILL')
+    await killed.ended
+    while ((await source.counts()).done < 6) await sleep(2)
+
+    const redisClient = new Redis(url)
+    await redisClient.flushall()
+    await redisClient.quit()
+    const { code, stderr } = await other.ended
+    expect(code, stderr).toBe(0)
+    const asked = await command(['finish', out, '--queue', url]).ended
+    expect(asked.code, asked.stderr).toBe(1)
+    const { missing } = await status(out)
+    expect(missing.length).toBeGreaterThan(0)
+    expect((await source.counts()).waiting).toBe(missing.length)
+    const rest = await command(words).ended
+    expect(rest.code, rest.stderr).toBe(0)
+    expect(files('queued')).toEqual(undisturbed)
+    expect((await finish(out, source)).totals).toMatchObject({ rows: 1_230 })
+    await source.close()
+  })
+
+  it('takes a lease away from who is silent, and fails what fails for good', async () => {
+    const [lease, signal] = [{ job: 'leases', url, lockMs: 500 }, new AbortController().signal]
+    const [first, second] = [await BullSource.open(lease), await BullSource.open(lease)]
+    await first.enqueue(['shard-1'])
+    const held = (await first.claim(signal))!
+    // Redis forgets the lock, as it does when a worker was silent for too long.
+    const client = new Redis(url)
+    await client.del('bull:fleet-leases:shard-1:lock')
+    const again = (await second.claim(signal))!
+    expect(again.shard).toBe('shard-1')
+    while (!held.lost.aborted) await sleep(10)
+    await expect(held.complete({} as never)).rejects.toThrow()
+    await again.fail(new Error('for good'), false)
+    expect(await first.counts()).toEqual({ waiting: 0, running: 0, done: 0, failed: 1 })
+    expect(await second.claim(signal)).toBeUndefined()
+    await first.enqueue(['shard-1'], true)
+    const released = (await first.claim(signal))!
+    await released.release()
+    expect(await first.counts()).toMatchObject({ waiting: 1, failed: 0 })
+    await client.quit()
+    await first.close()
+    await second.close()
+  })
+})
+
 it('knows its number from Kubernetes, Slurm and Batch', () => {
   expect(shareOf({ JOB_COMPLETION_INDEX: '3' }, 8)).toEqual({ index: 3, count: 8 })
   expect(() => shareOf({ JOB_COMPLETION_INDEX: '3' })).toThrow('count')
@@ -325,6 +411,14 @@ it('knows its number from Kubernetes, Slurm and Batch', () => {
   expect(shareOf({})).toBeUndefined()
   expect(() => new StaticSource({ index: 4, count: 4 })).toThrow(RangeError)
 })
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
 
 const bytesOf = (vector: Float32Array) =>
   Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)

@@ -11,5 +11,6 @@ export type {
 export { type Estimate, estimate, measure, type PlanOptions, plan } from './plan.ts'
 export type { Receipt } from './receipt.ts'
 export type { Claim, Counts, ShardSource } from './source.ts'
+export { BullSource, type BullSourceOptions } from './sources/bullmq.ts'
 export { type Share, StaticSource, shareOf } from './sources/static.ts'
 export { type Outcome, type WorkOptions, type WorkReport, work } from './work.ts'

@@ -6,6 +6,7 @@ import { Misuse } from '../misuse.ts'
 import { count, counted, rate as shown } from '../numbers.ts'
 import { print, printJson } from '../print.ts'
 import { Progress } from '../progress.ts'
+import { queueOf, queueOption } from './source.ts'
 
 export const planCommand: Command = {
   name: 'fleet plan',
@@ -43,6 +44,7 @@ export const planCommand: Command = {
     },
     rate: { value: 'N', help: 'records a second of one worker; default: measured here' },
     price: { value: 'X', help: 'of a worker an hour, for the cost' },
+    ...queueOption,
     ...loadOptions,
     json: { help: 'the result as JSON' },
   },
@@ -82,6 +84,8 @@ export const planCommand: Command = {
         onProgress: progress.follow,
       })
       progress.end()
+      const queue = await queueOf(args, out)
+      await queue?.enqueue(job.shards.map(({ id }) => id)).finally(() => queue.close())
       const rate = given ?? (await measure(job, embedder, session.signal))
       const told = { ...facts(job), ...estimate(job, rate), isMeasured: given === undefined, price }
       if (args.has('json')) await printJson(told)

@@ -1,5 +1,5 @@
 // Options that say where shards come from.
-import { type ShardSource, StaticSource, shareOf, status } from '../../fleet/index.ts'
+import { BullSource, type ShardSource, StaticSource, shareOf, status } from '../../fleet/index.ts'
 import type { Arguments, Options } from '../arguments.ts'
 import { Misuse } from '../misuse.ts'
 
@@ -9,6 +9,35 @@ export const shareOptions: Options = {
     help: "this worker's number, from 0; default: Kubernetes', Slurm's or AWS Batch's, as the environment says",
   },
   count: { value: 'N', help: 'how many workers there are; default: as the environment says' },
+}
+
+export const queueOption: Options = {
+  queue: { value: 'URL', help: 'a BullMQ queue there: redis://… (packages bullmq and ioredis)' },
+}
+
+export const leaseOptions: Options = {
+  lease: {
+    value: 'SECONDS',
+    help: 'with --queue: after so long a shard of a silent worker goes to another; default: 60',
+  },
+  'max-stalls': {
+    value: 'N',
+    help: 'with --queue: how often a shard may lose its worker; default: 3; where machines are taken away, 10',
+  },
+}
+
+/** The job's queue, where one is named. */
+export async function queueOf(args: Arguments, out: string): Promise<ShardSource | undefined> {
+  const url = args.text('queue')
+  if (url === undefined) return undefined
+  if (!/^rediss?:\/\//.test(url)) throw new Misuse(`--queue takes redis://HOST:PORT, not ${url}`)
+  const lease = args.number('lease', 0.5)
+  return BullSource.open({
+    job: (await status(out)).job,
+    url,
+    lockMs: lease === undefined ? undefined : lease * 1000,
+    maxStalls: args.integer('max-stalls', 0),
+  })
 }
 
 export function outOf(args: Arguments): string {

@@ -2,18 +2,20 @@ import { status } from '../../fleet/index.ts'
 import type { Command } from '../command.ts'
 import { bytes, count, counted } from '../numbers.ts'
 import { print, printJson } from '../print.ts'
-import { outOf } from './source.ts'
+import { outOf, queueOf, queueOption } from './source.ts'
 
 export const statusCommand: Command = {
   name: 'fleet status',
   summary: 'how far a job is, by its receipts',
   usage: ['FOLDER [OPTIONS]'],
   about: [],
-  options: { json: { help: 'as JSON' } },
+  options: { ...queueOption, json: { help: 'as JSON' } },
   examples: [['qwen3-embed fleet status job', 'shards done and missing']],
 
   async run(args) {
-    const found = await status(outOf(args))
+    const out = outOf(args)
+    const source = await queueOf(args, out)
+    const found = await status(out, source).finally(() => source?.close())
     if (args.has('json')) {
       await printJson(found)
       return true

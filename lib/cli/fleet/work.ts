@@ -4,7 +4,7 @@ import { adaptersOf, loadOptions, readLoadOptions } from '../load.ts'
 import { counted } from '../numbers.ts'
 import { Progress } from '../progress.ts'
 import { inShellWords } from '../remedies.ts'
-import { outOf, shareOptions, staticSource } from './source.ts'
+import { leaseOptions, outOf, queueOf, queueOption, shareOptions, staticSource } from './source.ts'
 
 export const workCommand: Command = {
   name: 'fleet work',
@@ -16,12 +16,15 @@ export const workCommand: Command = {
     'Exit code 1 if a shard failed. An input that changed after planning is ERR_INPUT_CHANGED, a shard that is there ' +
       'with other bytes ERR_SHARD_DIFFERS.',
   ],
-  options: { ...shareOptions, ...loadOptions },
-  examples: [['qwen3-embed fleet work job --index 0 --count 3', 'the first of three workers']],
+  options: { ...queueOption, ...leaseOptions, ...shareOptions, ...loadOptions },
+  examples: [
+    ['qwen3-embed fleet work job --index 0 --count 3', 'the first of three workers'],
+    ['qwen3-embed fleet work job --queue redis://queue:6379', 'whatever the queue has'],
+  ],
 
   async run(args, session) {
     const out = outOf(args)
-    const source = await staticSource(args, out)
+    const source = (await queueOf(args, out)) ?? (await staticSource(args, out))
     const progress = new Progress('shard', session)
     const onShard = ({ shard, state, receipt, error }: Outcome) => {
       if (error) process.stderr.write(`qwen3-embed: ${shard} failed: ${inShellWords(error)}\n`)
