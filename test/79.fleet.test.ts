@@ -182,7 +182,7 @@ describe('shards', () => {
     await planned('killed')
     const out = join(folder, 'killed')
     expect(await finish(out)).toMatchObject({ missing: { length: undisturbed.size / 2 } })
-    for (let kills = 0; kills < 4; kills++) {
+    for (let kills = 0; kills < 3; kills++) {
       const before = receipts('killed')
       const { child, ended } = command(['work', out, '--threads', '1'])
       while (receipts('killed') <= before && child.exitCode === null) await sleep(2)
@@ -198,7 +198,7 @@ describe('shards', () => {
     expect(finished.stdout).toContain('1,230 rows')
     const success = readFileSync(join(out, '_SUCCESS'), 'utf8')
     expect(JSON.parse(success).totals).toMatchObject({ rows: 1_230, failed: 0 })
-    expect((await command(['finish', out]).ended).stdout).toBe(finished.stdout)
+    expect((await finish(out)).totals).toEqual(JSON.parse(success).totals)
     expect(readFileSync(join(out, '_SUCCESS'), 'utf8')).toBe(success)
     expect(readdirSync(out).sort()).toEqual(['_SUCCESS', 'manifest.json', 'receipts', 'shards'])
   })

@@ -1,9 +1,8 @@
 // How far a job is, and its end: from the manifest and the receipts alone, whatever became of a queue.
-import { readFile, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile, rm } from 'node:fs/promises'
 import { exists, type Folder, folderOf } from './folder.ts'
 import { type Job, readManifest, type ShardId } from './manifest.ts'
-import { publishText, type Receipt, readReceipts } from './receipt.ts'
+import { holds, publishText, type Receipt, readReceipts } from './receipt.ts'
 import type { Counts, ShardSource } from './source.ts'
 
 export interface Totals {
@@ -83,7 +82,7 @@ export async function finish(out: string, source?: ShardSource): Promise<Finishe
 
 const atOnce = 64
 
-/** Receipts in the plan's order, of shards whose file is there as the receipt says. */
+/** Receipts in the plan's order, of shards whose files are there as the receipt says. */
 async function accounted(
   folder: Folder,
   job: Job,
@@ -93,14 +92,15 @@ async function accounted(
   const missing: ShardId[] = []
   for (let from = 0; from < job.shards.length; from += atOnce) {
     const some = job.shards.slice(from, from + atOnce)
-    const sizes = await Promise.all(
-      some.map(({ id }) =>
-        stat(join(folder.shards, `${id}.${job.job.format}`)).catch(() => undefined),
-      ),
+    const found = await Promise.all(
+      some.map(async ({ id, rows }) => {
+        const receipt = all.get(id)
+        return receipt?.rows === rows && (await holds(folder, receipt)) ? receipt : undefined
+      }),
     )
-    for (const [i, { id, rows }] of some.entries()) {
-      const receipt = all.get(id)
-      if (receipt?.rows === rows && sizes[i]?.size === receipt.bytes) receipts.push(receipt)
+    for (const [i, { id }] of some.entries()) {
+      const receipt = found[i]
+      if (receipt) receipts.push(receipt)
       else missing.push(id)
     }
   }

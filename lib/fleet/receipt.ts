@@ -1,6 +1,6 @@
 // What says that a shard is done. `finish` believes receipts, and nothing else.
 import { createHash } from 'node:crypto'
-import { open, readdir, readFile } from 'node:fs/promises'
+import { open, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Folder, publish, temporary } from './folder.ts'
 import type { ShardId } from './manifest.ts'
@@ -34,6 +34,17 @@ export async function readReceipt(folder: Folder, shard: ShardId): Promise<Recei
     },
   )
   return text === undefined ? undefined : (JSON.parse(text) as Receipt)
+}
+
+/** Whether the files that it speaks of are there, of the length they had. */
+export async function holds(
+  folder: Folder,
+  { shard, bytes, idsSha256 }: Receipt,
+): Promise<boolean> {
+  const at = (ending: string) =>
+    stat(join(folder.shards, `${shard}${ending}`)).catch(() => undefined)
+  if (idsSha256 === '') return (await at('.jsonl'))?.size === bytes
+  return (await at('.npy'))?.size === bytes && (await at('.ids.jsonl')) !== undefined
 }
 
 /** The receipts of a job, `atOnce` at a time. */

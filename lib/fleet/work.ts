@@ -1,5 +1,5 @@
 // A worker: claims shards, embeds them, publishes each once.
-import { mkdir, stat } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Qwen3Error, refuseUnknown } from '../errors.ts'
@@ -9,7 +9,7 @@ import { version } from '../root.ts'
 import { batchesOf, embedRecords } from './embed.ts'
 import { exists, type Folder, folderOf, publish, sha256Of } from './folder.ts'
 import { inputChanged, type Job, readManifest, refuseChanged, type Shard } from './manifest.ts'
-import { type Receipt, readReceipt, writeReceipt } from './receipt.ts'
+import { holds, type Receipt, readReceipt, writeReceipt } from './receipt.ts'
 import { type Line, recordLines } from './records.ts'
 import { type Sealed, ShardFile } from './shard-file.ts'
 import type { Claim, ShardSource } from './source.ts'
@@ -158,12 +158,10 @@ async function oneShard(
   }
 }
 
-/** The receipt of a shard whose file is there too. */
+/** The receipt of a shard whose files are there too. */
 async function done({ folder, job }: Bench, id: string): Promise<Receipt | undefined> {
   const receipt = await readReceipt(folder, id)
-  if (receipt?.job !== job.name) return undefined
-  const file = await stat(join(folder.shards, `${id}.${job.job.format}`)).catch(() => undefined)
-  return file?.size === receipt.bytes ? receipt : undefined
+  return receipt?.job === job.name && (await holds(folder, receipt)) ? receipt : undefined
 }
 
 async function made(
@@ -246,7 +244,7 @@ async function publishAll(folder: Folder, receipt: Receipt, sealed: Sealed): Pro
   }
 }
 
-const receiptMs = 2_000
+const receiptMs = 1_000
 
 /** Other kernels, and GPUs, differ in the last digits: the first result stands. The same kernels never do. */
 async function refuseDifferent(folder: Folder, receipt: Receipt, path: string): Promise<void> {
