@@ -174,8 +174,28 @@ describe('shards', () => {
     )
     for (const { code, stderr } of ended) expect(code, stderr).toBe(0)
     expect(files('three')).toEqual(undisturbed)
-    // Each had its own.
-    for (const { stderr } of ended) expect(stderr).not.toContain('done before')
+    const took = ended.map(({ stderr }) => stderr.match(/shard-\d+(?=: )/g)!)
+    expect(took.flat().sort()).toEqual([...new Set(took.flat())].sort())
+    expect(took.flat().length).toBe(undisturbed.size / 2)
+  })
+
+  it('by processes that start one after another are the same', async () => {
+    await planned('late')
+    for (const index of ['1', '0']) {
+      const words = [
+        'work',
+        join(folder, 'late'),
+        '--index',
+        index,
+        '--count',
+        '2',
+        '--threads',
+        '1',
+      ]
+      const { code, stderr } = await command(words).ended
+      expect(code, stderr).toBe(0)
+    }
+    expect(files('late')).toEqual(undisturbed)
   })
 
   it('by workers that are killed are the same, and nothing else is left', async () => {

@@ -1,12 +1,13 @@
 export { type Finished, finish, type Status, status, type Totals } from './finish.ts'
-export type {
-  Job,
-  JobFacts,
-  Manifest,
-  PlannedInput,
-  Shard,
-  ShardFormat,
-  ShardId,
+export {
+  type Job,
+  type JobFacts,
+  type Manifest,
+  type PlannedInput,
+  type Shard,
+  type ShardFormat,
+  type ShardId,
+  readJob,
 } from './manifest.ts'
 export { type Estimate, estimate, measure, type PlanOptions, plan } from './plan.ts'
 export type { Receipt } from './receipt.ts'

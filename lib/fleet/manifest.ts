@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, open, readFile, stat } from 'node:fs/promises'
 import { Qwen3Error } from '../errors.ts'
-import { type Folder, publish, temporary } from './folder.ts'
+import { type Folder, folderOf, publish, temporary } from './folder.ts'
 
 export type ShardId = string
 export type ShardFormat = 'npy' | 'jsonl'
@@ -107,6 +107,15 @@ export async function readManifest(folder: Folder): Promise<Job> {
     })
   }
   return { ...manifest, name: digestOf(manifest) }
+}
+
+/**
+ * The job of a folder.
+ *
+ * @throws Qwen3Error `ERR_FLEET` where there is none
+ */
+export function readJob(out: string): Promise<Job> {
+  return readManifest(folderOf(out))
 }
 
 /** @throws Qwen3Error `ERR_INPUT_CHANGED` */

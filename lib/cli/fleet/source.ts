@@ -1,5 +1,5 @@
 // Options that say where shards come from.
-import { BullSource, type ShardSource, StaticSource, shareOf, status } from '../../fleet/index.ts'
+import { BullSource, readJob, type ShardSource, StaticSource, shareOf } from '../../fleet/index.ts'
 import type { Arguments, Options } from '../arguments.ts'
 import { Misuse } from '../misuse.ts'
 
@@ -33,7 +33,7 @@ export async function queueOf(args: Arguments, out: string): Promise<ShardSource
   if (!/^rediss?:\/\//.test(url)) throw new Misuse(`--queue takes redis://HOST:PORT, not ${url}`)
   const lease = args.number('lease', 0.5)
   return BullSource.open({
-    job: (await status(out)).job,
+    job: (await readJob(out)).name,
     url,
     lockMs: lease === undefined ? undefined : lease * 1000,
     maxStalls: args.integer('max-stalls', 0),
@@ -48,7 +48,7 @@ export function outOf(args: Arguments): string {
   return out
 }
 
-/** By arithmetic: all shards of the job that are this worker's. */
+/** By arithmetic: this worker's part of all shards, those that are done included: workers start at different times. */
 export async function staticSource(args: Arguments, out: string): Promise<ShardSource> {
   const count = args.integer('count', 1)
   const index = args.integer('index', 0)
@@ -59,6 +59,6 @@ export async function staticSource(args: Arguments, out: string): Promise<ShardS
       ? (shareOf(process.env, count) ?? { index: 0, count: 1 })
       : { index, count: count! }
   const source = new StaticSource(share)
-  await source.enqueue((await status(out)).missing)
+  await source.enqueue((await readJob(out)).shards.map(({ id }) => id))
   return source
 }

@@ -30,7 +30,7 @@ export const workCommand: Command = {
       if (error) process.stderr.write(`qwen3-embed: ${shard} failed: ${inShellWords(error)}\n`)
       else if (state === 'done')
         remark(session, `${shard}: ${counted(receipt!.rows, 'row')}, ${receipt!.failed} failed`)
-      else remark(session, `${shard}: ${state === 'lost' ? "another worker's now" : 'done before'}`)
+      else if (state === 'lost') remark(session, `${shard}: another worker's now`)
     }
     try {
       const report = await work({
