@@ -68,7 +68,7 @@ std::vector<int64_t> read_caches(const std::string& root, int cpu) {
     if (type == "Instruction") continue;
     const std::string size = first_word(index + "/size");  // "48K"
     const std::optional<int64_t> number = whole_number(size.substr(0, size.find_first_of("KMG")));
-    if (!number || *number > int64_t{1} << 30) continue;
+    if (!number || *number < 0 || *number > int64_t{1} << 30) continue;
     const char unit = size.back();
     sizes.push_back(*number << (unit == 'K' ? 10 : unit == 'M' ? 20 : unit == 'G' ? 30 : 0));
   }
