@@ -1,5 +1,6 @@
 // A registry of the tarballs of packages/, on this machine: what package managers see of a release before there is one.
-// Platforms that were not built are stubs, so that a manager that picks the wrong one is seen.
+// Platforms that were not built are stubs, so that a manager that picks the wrong one is seen. For everything else it
+// sends them on to the registry that npm is set to.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,6 +11,8 @@ import { fileURLToPath } from 'node:url'
 import { platforms } from './platforms.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
+
+const upstream = process.env.npm_config_registry ?? 'https://registry.npmjs.org/'
 
 /** Serves until `close()`; `asked` are the tarballs that were fetched. */
 export async function startRegistry(folder = join(root, 'packages')) {
@@ -31,8 +34,7 @@ export async function startRegistry(folder = join(root, 'packages')) {
       response.setHeader('content-type', 'application/json')
       response.end(JSON.stringify(packument(path, files.get(path), request.headers.host)))
     } else {
-      response.statusCode = 404
-      response.end('{"error":"not found"}')
+      response.writeHead(302, { location: new URL(request.url.slice(1), upstream).href }).end()
     }
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
