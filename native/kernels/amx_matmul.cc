@@ -108,7 +108,8 @@ class Beside {
       due_ = widened_ * every_ + widened_ % 4;
     }
   }
-  void next_sums() { unfinished_ = {}; }
+  // After the steps of a chunk, which have finished the sums before it.
+  void forget_finished() { unfinished_ = {}; }
   void finish() {
     for (int64_t row = 0; row < unfinished_.n_rows; row++) unfinished_.finish(sums_, row);
     unfinished_ = {};
@@ -156,7 +157,7 @@ void add_chunk(const RowTile* rows, int64_t to_second, const Chunk<Unit>& weight
     }
     beside.step(i);
   }
-  beside.next_sums();
+  beside.forget_finished();
   _tile_stored(0, sums.values[0], kSumsStride);
   if (kOutputs > 1) _tile_stored(1, sums.values[0] + 16, kSumsStride);
   if (kRows > 1) _tile_stored(2, sums.values[16], kSumsStride);

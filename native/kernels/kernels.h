@@ -46,8 +46,8 @@ struct Weights {
 // ---- rows: activations in the form a product takes ----
 
 enum class RowFormat {
-  kQ8,    // blocks of 32 signed codes with a float scale each: for every quantised weight type
-  kBf16,  // rounded to nearest even
+  kQ8,    // blocks of 32 signed codes with a float scale each: for quantised weights
+  kBf16,  // rounded to nearest even: for BF16 weights, and for those that a set widens to BF16
   kF32,
   kPlain,  // (m, k) floats as they are: for products that are not a set's own
 };
