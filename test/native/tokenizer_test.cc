@@ -376,6 +376,55 @@ void long_words_under_every_pre_tokenizer() {
   CHECK(n_loaded > 50);
 }
 
+// Words of the letters and of the tokens that cuts must not break; everything else as well.
+void parts_are_the_whole(const LlamaTokenizer& tokenizer, const std::string& name) {
+  TextMaker maker(5);
+  size_t n_parts = 0;
+  for (int i = 0; i < 40; ++i) {
+    std::string text;
+    for (size_t n = maker.below(30); n > 0; --n) {
+      text += maker.make(2);
+      for (size_t m = maker.below(4); m > 0; --m) {
+        text += ' ';
+        for (size_t k = 1 + maker.below(5); k > 0; --k) text += "heloyeswn0123"[maker.below(13)];
+      }
+    }
+    for (const bool special : {false, true}) {
+      std::vector<Token> ids;
+      const auto stream = tokenizer.stream(text, special, 16);
+      while (!stream->step(ids).done) ++n_parts;
+      check::report(ids == tokenizer.tokenize(text, special), "parts and whole", __FILE__, __LINE__,
+                    name + ": " + shown(text));
+    }
+  }
+  check::report(n_parts > 100, "cut", __FILE__, __LINE__, name);
+}
+
+// The vocabulary of each kind, with merges over a space where that could be seen.
+void texts_go_to_llama_in_parts() {
+  const gguf_builder::Folder folder;
+  const auto load = [&](gguf_builder::Builder file) {
+    const Gguf gguf(folder.write("model.gguf", file.build()));
+    return LlamaTokenizer::load(gguf, read_facts(gguf));
+  };
+  size_t n_loaded = 0;
+  for (const std::string& pre : pre_tokenizers()) {
+    gguf_builder::Builder file = gguf_builder::decoder("qwen2");
+    file.text("tokenizer.ggml.pre", pre);
+    std::unique_ptr<LlamaTokenizer> tokenizer;
+    try {
+      tokenizer = load(std::move(file));
+    } catch (const Failure&) {
+      continue;
+    }
+    ++n_loaded;
+    parts_are_the_whole(*tokenizer, pre);
+  }
+  CHECK(n_loaded > 50);
+  for (const auto& [name, build] : gguf_builder::all_models())
+    parts_are_the_whole(*load(build({})), name);
+}
+
 }  // namespace
 
 int main() {
@@ -396,5 +445,6 @@ int main() {
   hostile_texts_are_read(vocabulary);
   several_threads_at_once(file, facts);
   long_words_under_every_pre_tokenizer();
+  texts_go_to_llama_in_parts();
   return check::finish();
 }

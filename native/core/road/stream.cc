@@ -13,6 +13,17 @@
 
 namespace qwen3_embed {
 
+namespace {
+
+// Of a text that is given, or about so many of one that ids stand for.
+size_t n_bytes_of(const Job& job, size_t index) {
+  const auto ids = job.given_ids.find(index);
+  return ids == job.given_ids.end() ? job.inputs[index].body.size()
+                                    : ids->second.size() * sizeof(Token);
+}
+
+}  // namespace
+
 Stream::Stream(const Vocabulary& vocabulary, Forward& forward, Crew* crew, bool interactive)
     : vocabulary_(vocabulary), forward_(forward), crew_(crew), interactive_(interactive) {}
 
@@ -138,7 +149,7 @@ void Stream::tokenise_next(Job& job) {
   std::vector<Item> items;
   size_t n_bytes = 0, index = job.n_tokenised;
   for (; index < job.n_texts() && n_bytes < kTokeniseBytes; ++index) {
-    const size_t size = job.inputs[index].body.size() + 64;
+    const size_t size = n_bytes_of(job, index) + 64;
     if (!items.empty() && n_bytes + size > kTokeniseBytes) break;
     n_bytes += size;
     items.push_back({index, {}, {}, {}});

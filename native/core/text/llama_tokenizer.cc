@@ -57,6 +57,9 @@ constexpr std::array<std::string_view, 38> kSplitByHand = {"chatglm-bpe",
 
 constexpr size_t kStackBytes = size_t{512} << 20, kStackPerByte = 1024;
 constexpr size_t kMostRecursed = kStackBytes / kStackPerByte;
+// A space as byte pairs and as SentencePiece spell it.
+constexpr const char *kLetterOfSpace = "\xc4\xa0", *kMarkOfSpace = "\xe2\x96\x81";
+constexpr size_t kPartBytes = size_t{1} << 16;
 // Fits any stack of ours.
 constexpr size_t kShort = 512;
 constexpr size_t kMostDigits = 2000;
@@ -66,21 +69,25 @@ bool contains(const Names& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-class Whole final : public TokenStream {
+class InParts final : public TokenStream {
  public:
-  Whole(const LlamaTokenizer& tokenizer, std::string_view text, bool parse_special)
-      : tokenizer_(tokenizer), text_(text), parse_special_(parse_special) {}
+  InParts(const LlamaTokenizer& tokenizer, std::string_view text, bool parse_special,
+          size_t n_bytes)
+      : tokenizer_(tokenizer), rest_(text), parse_special_(parse_special), n_bytes_(n_bytes) {}
 
   Step step(std::vector<Token>& ids) override {
-    const std::vector<Token> found = tokenizer_.tokenize(text_, parse_special_);
+    const Cut cut = find_cut(rest_, n_bytes_, tokenizer_.cut_space());
+    const std::vector<Token> found = tokenizer_.tokenize(rest_.substr(0, cut.end), parse_special_);
     ids.insert(ids.end(), found.begin(), found.end());
-    return {true};
+    rest_.remove_prefix(cut.next);
+    return {rest_.empty()};
   }
 
  private:
   const LlamaTokenizer& tokenizer_;
-  const std::string_view text_;
+  std::string_view rest_;
   const bool parse_special_;
+  const size_t n_bytes_;
 };
 
 size_t longest_number(std::string_view text) {
@@ -130,11 +137,55 @@ LlamaTokenizer::LlamaTokenizer(std::shared_ptr<llama_model> model, const Facts& 
                          pre.compare(0, 7, "jina-v2") != 0 && pre != "modern-bert";
   for (Token id = 0; keeps_all && id < n_tokens(); ++id)
     longest_ = std::max(longest_, spelling(id).size());
+  cut_space_ = find_cut_space();
+}
+
+// That no token reaches over a cut is asked of the vocabulary; what the tokenizer does to the space
+// there, of itself: its options for that are not public.
+CutSpace LlamaTokenizer::find_cut_space() const {
+  const enum llama_vocab_type type = llama_vocab_type(vocab_);
+  const bool has_words = type == LLAMA_VOCAB_TYPE_BPE || type == LLAMA_VOCAB_TYPE_WPM ||
+                         type == LLAMA_VOCAB_TYPE_SPM || type == LLAMA_VOCAB_TYPE_UGM;
+  if (!has_words || !tokens_end_at_cuts()) return CutSpace::none;
+  for (const CutSpace guess : {CutSpace::stays, CutSpace::goes}) {
+    if (parts_are_whole(guess)) return guess;
+  }
+  return CutSpace::none;
+}
+
+bool LlamaTokenizer::tokens_end_at_cuts() const {
+  for (Token id = 0; id < n_tokens(); ++id) {
+    const std::string text = spelling(id);
+    if (llama_vocab_get_attr(vocab_, id) & LLAMA_TOKEN_ATTR_NORMAL) {
+      for (const std::string_view spelled : {kLetterOfSpace, kMarkOfSpace, " "}) {
+        if (spans_words(text, spelled)) return false;
+      }
+    } else if (may_stand_at_cut(text)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool LlamaTokenizer::parts_are_whole(CutSpace space) const {
+  for (const std::string_view text : {"a b", "the end", "x 12 yes", "7 3"}) {
+    const Cut cut = find_cut(text, 0, space);
+    std::vector<Token> parts = tokenize_here(text.substr(0, cut.end), false, false);
+    const std::vector<Token> more = tokenize_here(text.substr(cut.next), false, false);
+    parts.insert(parts.end(), more.begin(), more.end());
+    if (parts != tokenize_here(text, false, false)) return false;
+  }
+  return true;
 }
 
 std::unique_ptr<TokenStream> LlamaTokenizer::stream(std::string_view text,
                                                     bool parse_special) const {
-  return std::make_unique<Whole>(*this, text, parse_special);
+  return stream(text, parse_special, kPartBytes);
+}
+
+std::unique_ptr<TokenStream> LlamaTokenizer::stream(std::string_view text, bool parse_special,
+                                                    size_t n_bytes) const {
+  return std::make_unique<InParts>(*this, text, parse_special, n_bytes);
 }
 
 std::vector<Token> LlamaTokenizer::tokenize(std::string_view text, bool parse_special) const {

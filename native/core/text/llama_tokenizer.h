@@ -6,14 +6,15 @@
 #include "core/file/facts.h"
 #include "core/file/gguf_file.h"
 #include "core/text/tokenizer.h"
+#include "core/text/word_cuts.h"
 
 struct llama_model;
 struct llama_vocab;
 
 namespace qwen3_embed {
 
-// It tokenises a text whole, as nothing says where its pre-tokenizers and normalizers may be
-// interrupted without another outcome: a step of its streams is as long as the text.
+// Its streams step from word to word, where a vocabulary allows it; a stretch without a space
+// between words (Chinese, mostly) is one step.
 class LlamaTokenizer final : public Tokenizer {
  public:
   LlamaTokenizer(std::shared_ptr<llama_model> model, const Facts& facts);
@@ -21,6 +22,10 @@ class LlamaTokenizer final : public Tokenizer {
   static std::unique_ptr<LlamaTokenizer> load(const Gguf& file, const Facts& facts);
 
   std::unique_ptr<TokenStream> stream(std::string_view text, bool parse_special) const override;
+  // In parts of so many bytes and the rest of a word.
+  std::unique_ptr<TokenStream> stream(std::string_view text, bool parse_special,
+                                      size_t n_bytes) const;
+  CutSpace cut_space() const { return cut_space_; }
   std::string text(const std::vector<Token>& ids) const override;
   int n_tokens() const override;
   std::string spelling(Token id) const override;
@@ -33,12 +38,16 @@ class LlamaTokenizer final : public Tokenizer {
  private:
   std::vector<Token> tokenize_here(std::string_view text, bool add_special,
                                    bool parse_special) const;
+  CutSpace find_cut_space() const;
+  bool tokens_end_at_cuts() const;
+  bool parts_are_whole(CutSpace space) const;
 
   const std::shared_ptr<llama_model> model_;
   const llama_vocab* const vocab_;
   bool recurses_ = false;         // once for each letter of a word, or so
   bool compares_digits_ = false;  // all that follow, at each of a number's
   size_t longest_ = 0;
+  CutSpace cut_space_ = CutSpace::none;
 };
 
 }  // namespace qwen3_embed

@@ -29,7 +29,7 @@ class PromptInProgress {
                    std::shared_ptr<const std::string> head, std::vector<Token> body, int limit,
                    bool truncate);
 
-  // Tokenises some 64 KiB more (all that is left, with llama.cpp's tokenizer); true once done.
+  // Tokenises some 64 KiB more, as far as the tokenizer can stop there; true once done.
   // Throws Failure text_too_long (facts: tokens, limit) when the whole does not fit and `truncate`
   // is false, or when it cannot fit even without its body; token_unknown for an id the vocabulary
   // lacks; text_empty when there is nothing to run. A text that is too long is not read to its end:
