@@ -98,6 +98,10 @@ void compare(const Kin& kin, ggml_type type, const std::string& path, double lea
   const auto graph = make_packed(file, facts, options);
   options.tile = 7;
   const auto tiled = make_packed(file, facts, options);
+  options.flash = true;
+  const auto flash_tiled = make_packed(file, facts, options);
+  options.tile = 0;
+  const auto flash = make_packed(file, facts, options);
   GenericOptions generic{};
   generic.n_threads = 1;
   generic.budget = generic.max_tokens = 64;
@@ -117,6 +121,9 @@ void compare(const Kin& kin, ggml_type type, const std::string& path, double lea
           type == GGML_TYPE_F32 ? 1 - 5e-12 : 1 - 2.8e-3);
     agree(what + " with the graph in tiles", rows, run(*tiled, sequences, pooling),
           type == GGML_TYPE_F32 ? 1 - 5e-12 : 1 - 2.8e-3);
+    for (const auto* graph : {&flash, &flash_tiled})
+      agree(what + " with the graph and flash attention", rows, run(**graph, sequences, pooling),
+            type == GGML_TYPE_F32 ? 1 - 2e-6 : 1 - 2.8e-3);
     int n_different = 0;
     for (size_t i = 0; i < sequences.size(); ++i)
       n_different += !same_bits(rows[i], run(*ours, {sequences[i]}, pooling).front());

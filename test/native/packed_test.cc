@@ -39,12 +39,13 @@ static void same_as_llama(ggml_type type, const char* kernels) {
 }
 
 // The graph that GPUs run, on the CPU backend: whole, and cut in tiles.
-static void graph_agrees(ggml_type type, int tile) {
+static void graph_agrees(ggml_type type, int tile, bool flash) {
   const Model model(model_file(type));
   const std::vector<Sequence> sequences = random_sequences(1, 12, 60);
   PackedOptions options;
   const auto ours = model.packed(options);
   options.portable_graph = true;
+  options.flash = flash;
   options.tile = tile;
   const auto graph = model.packed(options);
   for (const Pooling pooling : {Pooling::last, Pooling::mean, Pooling::cls, Pooling::none}) {
@@ -132,8 +133,10 @@ int main() {
     // do not: 25 * 2^-11 is 0.012 (measured: 0.0105 on AVX2, less with AVX-512).
     ranks(heads, GGML_TYPE_F16, heads == Heads::tied ? 2e-2 : 2e-3);
   }
-  for (const int tile : {0, 1, 40, 128}) graph_agrees(GGML_TYPE_F16, tile);
-  graph_agrees(GGML_TYPE_Q8_0, 0);
+  for (const bool flash : {false, true}) {
+    for (const int tile : {0, 1, 40, 128}) graph_agrees(GGML_TYPE_F16, tile, flash);
+    graph_agrees(GGML_TYPE_Q8_0, 0, flash);
+  }
   counts_what_it_shares();
   refuses_and_goes_on();
   return check::finish();

@@ -49,23 +49,52 @@ GraphBlocks::KeysValues GraphBlocks::keys_values(Draft& draft, size_t i_block, g
 
 // q: (head_dim, n_head, n) -> (n_q, n)
 ggml_tensor* GraphBlocks::attention(Draft& draft, ggml_tensor* q, const KeysValues& seen,
-                                    ggml_tensor* mask) const {
+                                    const Sight& sight) const {
   ggml_context* context = draft.context.get();
-  const int64_t dim = net_.head_dim, n = q->ne[2], n_seen = seen.k->ne[1];
-  auto by_head = [&](ggml_tensor* rows) {  // (n_kv, n_seen) -> (head_dim, n_seen, n_head_kv)
-    return ggml_permute(context,
-                        ggml_view_3d(context, rows, dim, net_.n_head_kv, n_seen,
-                                     static_cast<size_t>(dim) * sizeof(float), rows->nb[1], 0),
-                        0, 2, 1, 3);
+  const int64_t dim = net_.head_dim;
+  q = ggml_reshape_2d(context, q, net_.n_q(), q->ne[2]);
+  // Rows -> (head_dim, n, n_heads, n_streams). Where they are halves they have been so before.
+  const auto by_head = [&](ggml_tensor* rows, ggml_tensor* chosen, int64_t n_heads, int64_t n,
+                           int64_t n_streams, bool as_halves) {
+    if (chosen != nullptr) rows = ggml_get_rows(context, rows, chosen);
+    if (as_halves && rows->type != GGML_TYPE_F16) rows = ggml_cast(context, rows, GGML_TYPE_F16);
+    const size_t element = ggml_element_size(rows);
+    return ggml_permute(
+        context,
+        ggml_view_4d(context, rows, dim, n_heads, n, n_streams, static_cast<size_t>(dim) * element,
+                     rows->nb[1], static_cast<size_t>(n) * rows->nb[1], 0),
+        0, 2, 1, 3);
   };
-  q = ggml_permute(context, q, 0, 2, 1, 3);                         // (head_dim, n, n_head)
-  ggml_tensor* scores = ggml_mul_mat(context, by_head(seen.k), q);  // (n_seen, n, n_head)
-  ggml_prec_set_acc(scores, GGML_PREC_F32);
-  scores = ggml_soft_max_ext(context, scores, mask, 1.0f / std::sqrt(static_cast<float>(dim)), 0);
-  ggml_tensor* v = ggml_cont(
-      context, ggml_transpose(context, by_head(seen.v)));  // (n_seen, head_dim, n_head_kv)
-  ggml_tensor* mixed = ggml_permute(context, ggml_mul_mat(context, v, scores), 0, 2, 1, 3);
-  return ggml_cont_2d(context, mixed, dim * net_.n_head, n);
+  ggml_tensor* mixed = nullptr;
+  for (const Bin& bin : sight.bins) {
+    ggml_tensor* part = attend(
+        draft, by_head(q, bin.queries, net_.n_head, bin.n_q, bin.n_streams, false),
+        by_head(seen.k, bin.keys, net_.n_head_kv, bin.n_keys, bin.n_streams, flash_),
+        by_head(seen.v, bin.keys, net_.n_head_kv, bin.n_keys, bin.n_streams, flash_), bin.mask);
+    mixed = mixed == nullptr ? part : ggml_concat(context, mixed, part, 1);
+  }
+  return sight.answers == nullptr ? mixed : ggml_get_rows(context, mixed, sight.answers);
+}
+
+// q: (head_dim, n, n_head, n_streams); k, v: (head_dim, n_keys, n_head_kv, n_streams); mask:
+// (n_keys, n, 1, n_streams or 1) -> (n_q, n * n_streams)
+ggml_tensor* GraphBlocks::attend(Draft& draft, ggml_tensor* q, ggml_tensor* k, ggml_tensor* v,
+                                 ggml_tensor* mask) const {
+  ggml_context* context = draft.context.get();
+  const int64_t n_rows = q->ne[1] * q->ne[3];
+  const float scale = 1.0f / std::sqrt(static_cast<float>(net_.head_dim));
+  ggml_tensor* mixed;
+  if (flash_) {
+    mixed = ggml_flash_attn_ext(context, q, k, v, mask, scale, 0, 0);
+    ggml_prec_set_acc(mixed, GGML_PREC_F32);
+  } else {
+    ggml_tensor* scores = ggml_mul_mat(context, k, q);  // (n_keys, n, n_head, n_streams)
+    ggml_prec_set_acc(scores, GGML_PREC_F32);
+    scores = ggml_soft_max_ext(context, scores, mask, scale, 0);
+    v = ggml_cont(context, ggml_transpose(context, v));  // (n_keys, head_dim, n_head_kv, n_streams)
+    mixed = ggml_cont(context, ggml_permute(context, ggml_mul_mat(context, v, scores), 0, 2, 1, 3));
+  }
+  return ggml_reshape_2d(context, mixed, net_.n_q(), n_rows);
 }
 
 ggml_tensor* GraphBlocks::feed_forward(Draft& draft, const GraphBlock& block,
@@ -80,13 +109,13 @@ ggml_tensor* GraphBlocks::feed_forward(Draft& draft, const GraphBlock& block,
 
 ggml_tensor* GraphBlocks::answer(Draft& draft, size_t i_block, ggml_tensor* x, ggml_tensor* inputs,
                                  ggml_tensor* positions, const KeysValues& seen,
-                                 ggml_tensor* mask) const {
+                                 const Sight& sight) const {
   ggml_context* context = draft.context.get();
   const GraphBlock& block = weights_.blocks[i_block];
   const bool after = net_.norms_come_after;
   ggml_tensor* q =
       heads(draft, product(draft, block.q, inputs), net_.n_head, block.q_norm, positions);
-  x = ggml_add(context, x, product(draft, block.out, attention(draft, q, seen, mask)));
+  x = ggml_add(context, x, product(draft, block.out, attention(draft, q, seen, sight)));
   if (after) x = norm(draft, x, block.attention_norm);
   inputs = after ? x : norm(draft, x, block.feed_forward_norm);
   x = ggml_add(context, x, feed_forward(draft, block, inputs));

@@ -54,21 +54,25 @@ bool GraphPass::step(const Abort& abort) {
 }
 
 void GraphPass::take_step(const Abort& abort) {
-  if (trie_.n_rows() <= tile_) return run_whole(abort);
+  if (trie_.n_rows() <= tile_) {
+    Draft draft = whole();
+    return finish(draft, abort);
+  }
   if (hidden_ == nullptr) return start_tiles();
   if (i_block_ == net_.blocks.size()) return read_outputs(abort);
   run_tile(abort);
 }
 
-void GraphPass::run_whole(const Abort& abort) {
+Draft GraphPass::whole() {
   const GraphBlocks& blocks = forward_.blocks();
   Draft draft = this->draft(net_.blocks.size());
   ggml_context* context = draft.context.get();
   const Tile all{0, trie_.n_rows(), nullptr};
-  ggml_tensor* x = draft.input(embeddings(), net_.n_embd, trie_.n_rows());
-  x = blocks.norm(draft, x, forward_.weights().embedding_norm);
+  ggml_tensor* x = blocks.norm(draft, embedded(draft), forward_.weights().embedding_norm);
   ggml_tensor* place = positions(draft, all);
-  ggml_tensor* sight = mask(draft, all, trie_.n_rows());
+  // Of a single block that only some rows are read of, nobody would ask it.
+  GraphBlocks::Sight who_sees_whom;
+  if (net_.blocks.size() > 1 || outputs_.rows().empty()) who_sees_whom = sight(draft, all);
   for (i_block_ = 0; i_block_ < net_.blocks.size(); ++i_block_) {
     ggml_tensor* inputs = blocks.read(draft, i_block_, x);
     const GraphBlocks::KeysValues seen = blocks.keys_values(draft, i_block_, inputs, place);
@@ -78,29 +82,34 @@ void GraphPass::run_whole(const Abort& abort) {
       x = ggml_get_rows(context, x, rows);
       inputs = ggml_get_rows(context, inputs, rows);
       place = positions(draft, picked);
-      sight = mask(draft, picked, trie_.n_rows());
+      who_sees_whom = sight(draft, picked);
     }
-    x = blocks.answer(draft, i_block_, x, inputs, place, seen, sight);
+    x = blocks.answer(draft, i_block_, x, inputs, place, seen, who_sees_whom);
   }
-  finish(draft, x, abort);
+  put_last_norm(draft, x);
+  return draft;
 }
 
 void GraphPass::start_tiles() {
-  state_.reset(ggml_init({ggml_tensor_overhead() * 3, nullptr, true}));
+  state_.reset(ggml_init({ggml_tensor_overhead() * 4, nullptr, true}));
   if (!state_) throw std::bad_alloc();
-  ggml_tensor* hidden =
-      ggml_new_tensor_2d(state_.get(), GGML_TYPE_F32, net_.n_embd, trie_.n_rows());
-  k_ = ggml_new_tensor_2d(state_.get(), GGML_TYPE_F32, net_.n_kv(), trie_.n_rows());
-  v_ = ggml_new_tensor_2d(state_.get(), GGML_TYPE_F32, net_.n_kv(), trie_.n_rows());
+  const ggml_type type = forward_.flash() ? GGML_TYPE_F16 : GGML_TYPE_F32;
+  const int32_t n_rows = trie_.n_rows();
+  ggml_tensor* hidden = ggml_new_tensor_2d(state_.get(), GGML_TYPE_F32, net_.n_embd, n_rows);
+  k_ = ggml_new_tensor_2d(state_.get(), type, net_.n_kv(), n_rows);
+  v_ = ggml_new_tensor_2d(state_.get(), type, net_.n_kv(), n_rows);
+  if (is_one_text())
+    strip_ = ggml_new_tensor_2d(state_.get(), GGML_TYPE_F16, n_rows + tile_, tile_);
   state_buffer_.reset(ggml_backend_alloc_ctx_tensors(state_.get(), forward_.backend()));
   if (!state_buffer_) throw std::bad_alloc();
-  const std::vector<float> embedded = embeddings();
-  ggml_backend_tensor_set(hidden, embedded.data(), 0, embedded.size() * sizeof(float));
+  if (strip_ != nullptr) {
+    const std::vector<ggml_fp16_t> strip = causal_strip(tile_, n_rows);
+    ggml_backend_tensor_set(strip_, strip.data(), 0, ggml_nbytes(strip_));
+  }
   hidden_ = hidden;
-  if (forward_.weights().embedding_norm.weight == nullptr) return;
   Draft draft = this->draft(1);
-  ggml_tensor* x = rows_of(draft, hidden_, 0, trie_.n_rows());
-  put(draft, forward_.blocks().norm(draft, x, forward_.weights().embedding_norm), x);
+  put(draft, forward_.blocks().norm(draft, embedded(draft), forward_.weights().embedding_norm),
+      rows_of(draft, hidden_, 0, n_rows));
   forward_.compute(draft, {});
 }
 
@@ -135,9 +144,10 @@ void GraphPass::run_tile(const Abort& abort) {
   if (answers_ || one_sweep) {
     const int32_t n_seen = one_sweep ? first_ + n : trie_.n_rows();
     put(draft,
-        blocks.answer(draft, i_block_, x, inputs, place,
-                      {rows_of(draft, k_, 0, n_seen), rows_of(draft, v_, 0, n_seen)},
-                      mask(draft, tile, n_seen)),
+        blocks.answer(
+            draft, i_block_, x, inputs, place,
+            {rows_of(draft, k_, 0, n_seen), rows_of(draft, v_, 0, n_seen)},
+            strip_ != nullptr && one_sweep ? sight_of_strip(draft, first_, n) : sight(draft, tile)),
         rows_of(draft, hidden_, first_, n));
   }
   forward_.compute(draft, abort);
@@ -157,18 +167,23 @@ void GraphPass::read_outputs(const Abort& abort) {
   const auto n =
       outputs_.rows().empty() ? trie_.n_rows() : static_cast<int32_t>(outputs_.rows().size());
   Draft draft = this->draft(1);
-  finish(draft, rows_of(draft, hidden_, 0, n), abort);
+  put_last_norm(draft, rows_of(draft, hidden_, 0, n));
+  finish(draft, abort);
 }
 
-void GraphPass::finish(Draft& draft, ggml_tensor* x, const Abort& abort) {
+void GraphPass::put_last_norm(Draft& draft, ggml_tensor* x) const {
   const GraphNorm& last = forward_.weights().output_norm;
   x = last.weight != nullptr ? forward_.blocks().norm(draft, x, last)
                              : ggml_cont(draft.context.get(), x);
   ggml_set_output(x);
   ggml_build_forward_expand(draft.graph, x);
+  draft.output = x;
+}
+
+void GraphPass::finish(Draft& draft, const Abort& abort) {
   forward_.compute(draft, abort);
-  rows_.resize(static_cast<size_t>(ggml_nelements(x)));
-  ggml_backend_tensor_get(x, rows_.data(), 0, ggml_nbytes(x));
+  rows_.resize(static_cast<size_t>(ggml_nelements(draft.output)));
+  ggml_backend_tensor_get(draft.output, rows_.data(), 0, ggml_nbytes(draft.output));
   finished_ = true;
 }
 
@@ -178,7 +193,21 @@ RowView GraphPass::row(size_t i_sequence) {
 
 // ---- inputs ----
 
-std::vector<float> GraphPass::embeddings() const {
+// (n_embd, n_rows)
+ggml_tensor* GraphPass::embedded(Draft& draft) const {
+  const GraphWeights& weights = forward_.weights();
+  if (!weights.embeds()) return draft.input(embeddings_from_file(), net_.n_embd, trie_.n_rows());
+  ggml_context* context = draft.context.get();
+  ggml_tensor* x =
+      ggml_get_rows(context, weights.token_embd, draft.input({trie_.ids.begin(), trie_.ids.end()}));
+  if (weights.token_type != nullptr) x = ggml_add(context, x, weights.token_type);
+  if (weights.position_embd == nullptr) return x;
+  return ggml_add(context, x,
+                  ggml_get_rows(context, weights.position_embd,
+                                positions(draft, {0, trie_.n_rows(), nullptr})));
+}
+
+std::vector<float> GraphPass::embeddings_from_file() const {
   const auto width = static_cast<size_t>(net_.n_embd);
   std::vector<float> rows(static_cast<size_t>(trie_.n_rows()) * width), extra(width);
   std::vector<uint8_t> bytes;
@@ -202,21 +231,32 @@ ggml_tensor* GraphPass::positions(Draft& draft, const Tile& tile) const {
   return draft.input(std::move(values));
 }
 
-// 0 where a row of the tile sees a row of the pack, -infinity elsewhere. (n_seen, n)
-ggml_tensor* GraphPass::mask(Draft& draft, const Tile& tile, int32_t n_seen) const {
-  std::vector<float> values(static_cast<size_t>(tile.n) * static_cast<size_t>(n_seen),
-                            -std::numeric_limits<float>::infinity());
-  for (int32_t i = 0; i < tile.n; ++i) {
-    const int32_t row = tile.row(i), i_run = trie_.run_of(row);
-    const Run& run = trie_.runs[static_cast<size_t>(i_run)];
-    const int32_t n_keys = net_.is_causal ? trie_.positions[static_cast<size_t>(row)] + 1
-                                          : run.position + run.n_tokens;
-    for (const Span& span : trie_.chain(i_run, n_keys)) {
-      float* from = values.data() + static_cast<size_t>(i) * static_cast<size_t>(n_seen) + span.row;
-      std::fill(from, from + span.n_tokens, 0.0f);
+// Who the rows of a tile see, of all rows up to theirs.
+GraphBlocks::Sight GraphPass::sight(Draft& draft, const Tile& tile) const {
+  Streams streams = make_streams(trie_, tile, forward_.stream_rules());
+  GraphBlocks::Sight sight{};
+  const bool is_plain = streams.bins.size() == 1 && streams.bins[0].is_plain(tile.n);
+  for (StreamBin& bin : streams.bins) {
+    GraphBlocks::Bin to{bin.n_streams, bin.n_q, bin.n_keys, nullptr, nullptr, nullptr};
+    if (!bin.mask.empty())
+      to.mask = draft.input(std::move(bin.mask), bin.n_keys, bin.n_q, bin.n_masks);
+    if (!is_plain) {
+      to.queries = draft.input(std::move(bin.queries));
+      to.keys = draft.input(std::move(bin.keys));
     }
+    sight.bins.push_back(to);
   }
-  return draft.input(std::move(values), n_seen, tile.n);
+  if (!is_plain) sight.answers = draft.input(std::move(streams.answers));
+  return sight;
+}
+
+GraphBlocks::Sight GraphPass::sight_of_strip(Draft& draft, int32_t first, int32_t n) const {
+  ggml_context* context = draft.context.get();
+  const int64_t n_seen = first + n;
+  ggml_tensor* part =
+      ggml_view_2d(context, strip_, n_seen, n, strip_->nb[1],
+                   static_cast<size_t>(trie_.n_rows() - first) * sizeof(ggml_fp16_t));
+  return {{{1, n, n_seen, nullptr, nullptr, ggml_cont(context, part)}}, nullptr};
 }
 
 }  // namespace qwen3_embed

@@ -15,18 +15,25 @@ class GraphPass final : public Pass {
   bool step(const Abort& abort) override;
   RowView row(size_t i_sequence) override;
 
+  // All of it as one graph.
+  Draft whole();
+
  private:
   void take_step(const Abort& abort);
-  void run_whole(const Abort& abort);
   void start_tiles();
   void run_tile(const Abort& abort);
   void read_outputs(const Abort& abort);
-  void finish(Draft& draft, ggml_tensor* x, const Abort& abort);
+  void put_last_norm(Draft& draft, ggml_tensor* x) const;
+  void finish(Draft& draft, const Abort& abort);
 
   Draft draft(size_t n_blocks) const { return {n_blocks, n_adapters_, are_queries_}; }
-  std::vector<float> embeddings() const;
+  ggml_tensor* embedded(Draft& draft) const;
+  std::vector<float> embeddings_from_file() const;
   ggml_tensor* positions(Draft& draft, const Tile& tile) const;
-  ggml_tensor* mask(Draft& draft, const Tile& tile, int32_t n_seen) const;
+  GraphBlocks::Sight sight(Draft& draft, const Tile& tile) const;
+  GraphBlocks::Sight sight_of_strip(Draft& draft, int32_t first, int32_t n) const;
+  // Whether a row sees just the rows before it.
+  bool is_one_text() const { return net_.is_causal && trie_.runs.size() == 1; }
   bool picks_rows() const { return i_block_ + 1 == net_.blocks.size() && !outputs_.rows().empty(); }
   int32_t n_sweep_rows() const;
 
@@ -42,6 +49,7 @@ class GraphPass final : public Pass {
   ggml_context_ptr state_;
   ggml_backend_buffer_ptr state_buffer_;
   ggml_tensor *hidden_ = nullptr, *k_ = nullptr, *v_ = nullptr;
+  ggml_tensor* strip_ = nullptr;  // of one long text: all its tiles' masks
   size_t i_block_ = 0;
   bool answers_ = false;  // the second sweep of a block whose answers need the keys of all rows
   int32_t first_ = 0;

@@ -11,6 +11,19 @@
 namespace qwen3_embed {
 namespace {
 
+ggml_tensor* empty(ggml_context* context, const WeightMatrix& matrix) {
+  return ggml_new_tensor_2d(context, static_cast<ggml_type>(matrix.type), matrix.n_in,
+                            matrix.n_out);
+}
+
+bool can_look_up(const WeightMatrix& matrix, ggml_backend_t backend) {
+  ggml_context_ptr context(ggml_init({ggml_tensor_overhead() * 3, nullptr, true}));
+  if (!context) throw std::bad_alloc();
+  ggml_tensor* ids = ggml_new_tensor_1d(context.get(), GGML_TYPE_I32, 16);
+  return ggml_backend_supports_op(backend,
+                                  ggml_get_rows(context.get(), empty(context.get(), matrix), ids));
+}
+
 // Makes tensors first and fills them once they have memory.
 class Uploads {
  public:
@@ -22,13 +35,17 @@ class Uploads {
   }
   GraphNorm norm(const Norm& norm) { return {vector(norm.weight), vector(norm.bias)}; }
 
+  ggml_tensor* matrix(const WeightMatrix& from) {
+    ggml_tensor* to = empty(context_, from);
+    matrices_.emplace_back(to, &from);
+    return to;
+  }
+
   GraphLinear linear(const Linear& from) {
     GraphLinear to;
     if (!from.present()) return to;
     const WeightMatrix& matrix = from.weight;
-    to.weight = ggml_new_tensor_2d(context_, static_cast<ggml_type>(matrix.type), matrix.n_in,
-                                   matrix.n_out);
-    matrices_.emplace_back(to.weight, &matrix);
+    to.weight = this->matrix(matrix);
     to.bias = vector(from.bias);
     for (const LowRank& adapter : from.adapters) {
       Vector b(adapter.b.size());
@@ -75,7 +92,7 @@ class Uploads {
 };
 
 size_t n_tensors(const Network& network) {
-  size_t n = 8;
+  size_t n = 16;
   for (const Block& block : network.blocks) {
     n += 8;  // norms
     for (const Linear* linear :
@@ -88,11 +105,17 @@ size_t n_tensors(const Network& network) {
 
 }  // namespace
 
-GraphWeights::GraphWeights(const Network& network, ggml_backend_t backend, const Abort& abort,
-                           const std::function<void(double)>& on_progress) {
+GraphWeights::GraphWeights(const Network& network, ggml_backend_t backend, bool embeds,
+                           const Abort& abort, const std::function<void(double)>& on_progress) {
   context_.reset(ggml_init({ggml_tensor_overhead() * n_tensors(network), nullptr, true}));
   if (!context_) throw std::bad_alloc();
   Uploads uploads(*network.file, context_.get());
+  if (embeds && can_look_up(network.token_embd, backend) &&
+      (network.position_embd.n_out == 0 || can_look_up(network.position_embd, backend))) {
+    token_embd = uploads.matrix(network.token_embd);
+    if (network.position_embd.n_out > 0) position_embd = uploads.matrix(network.position_embd);
+    token_type = uploads.vector(network.token_type);
+  }
   for (const Block& from : network.blocks) {
     GraphBlock to;
     to.attention_norm = uploads.norm(from.attention_norm);
@@ -115,28 +138,6 @@ GraphWeights::GraphWeights(const Network& network, ggml_backend_t backend, const
   if (!buffer_) throw std::bad_alloc();
   ggml_backend_buffer_set_usage(buffer_.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
   uploads.fill(abort, on_progress);
-  check_types(backend);
-}
-
-// Not every device multiplies every type; better said now than in the middle of a pass.
-void GraphWeights::check_types(ggml_backend_t backend) const {
-  ggml_context_ptr context(
-      ggml_init({ggml_tensor_overhead() * 4 * blocks.size() * 7, nullptr, true}));
-  if (!context) throw std::bad_alloc();
-  for (const GraphBlock& block : blocks) {
-    for (const GraphLinear* linear :
-         {&block.q, &block.k, &block.v, &block.out, &block.gate, &block.up, &block.down}) {
-      ggml_tensor* weight = linear->weight;
-      if (weight == nullptr) continue;
-      ggml_tensor* x = ggml_new_tensor_2d(context.get(), GGML_TYPE_F32, weight->ne[0], 64);
-      if (ggml_backend_supports_op(backend, ggml_mul_mat(context.get(), weight, x))) continue;
-      throw Failure{Code::model_unsupported,
-                    std::string(ggml_backend_name(backend)) + " cannot multiply weights of type " +
-                        ggml_type_name(weight->type) + ".",
-                    {},
-                    "Use a file of another quantisation, or gpu: false."};
-    }
-  }
 }
 
 }  // namespace qwen3_embed

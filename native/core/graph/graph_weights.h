@@ -31,17 +31,19 @@ struct GraphBlock {
 
 class GraphWeights {
  public:
-  // Throws Failure model_unsupported where the device cannot multiply a type, std::bad_alloc.
-  GraphWeights(const Network& network, ggml_backend_t backend, const Abort& abort,
+  // `embeds`: token and position embeddings too, where the device can look rows of their types up.
+  // Throws std::bad_alloc.
+  GraphWeights(const Network& network, ggml_backend_t backend, bool embeds, const Abort& abort,
                const std::function<void(double)>& on_progress);
 
+  bool embeds() const { return token_embd != nullptr; }
+
+  ggml_tensor *token_embd = nullptr, *position_embd = nullptr, *token_type = nullptr;
   std::vector<GraphBlock> blocks;
   GraphNorm embedding_norm, output_norm;
   ggml_tensor* rope_factors = nullptr;
 
  private:
-  void check_types(ggml_backend_t backend) const;
-
   ggml_context_ptr context_;
   ggml_backend_buffer_ptr buffer_;
 };

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,9 @@ struct PackedOptions {
   ggml_backend_device* device = nullptr;  // null: the CPU
   // Runs the graph of ggml ops that GPUs run, on whatever `device` is. For tests.
   bool portable_graph = false;
+  // Attention as one operation of the device's over 16-bit keys and values, where it has that.
+  // Unsaid: on devices that are not the CPU.
+  std::optional<bool> flash;
   Token yes = -1, no = -1;  // for rankers without a head
   Abort abort_load;
   std::function<void(double fraction)> on_progress;

@@ -10,6 +10,7 @@
 #include "core/network/make_forward.h"
 #include "core/network/network.h"
 #include "core/road/engine.h"
+#include "ggml-backend.h"
 
 namespace qwen3_embed {
 namespace {
@@ -21,7 +22,17 @@ constexpr double kHeaderShare = 0.05;
 // token of a pass.
 constexpr int kGenericMaxTokens = 8192;
 constexpr int kGenericBudget = 512;
-constexpr int kPackedBudget = 1024;
+constexpr int kPackedBudget = 1024, kGpuBudget = 8192;
+
+// A pass on a GPU of its own memory should fill it; elsewhere interactive texts wait for less.
+int packed_budget(ggml_backend_device* gpu) {
+  if (gpu == nullptr || ggml_backend_dev_type(gpu) != GGML_BACKEND_DEVICE_TYPE_GPU)
+    return kPackedBudget;
+  constexpr size_t kEnough = size_t{8} << 30;
+  size_t n_free = 0, n_bytes = 0;
+  ggml_backend_dev_memory(gpu, &n_free, &n_bytes);
+  return n_bytes >= kEnough ? kGpuBudget : kPackedBudget;
+}
 
 bool says(const std::string& text, const std::string& word) {
   std::string lower(text);
@@ -131,7 +142,7 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options, const Abort& ab
     engine->vocabulary_ = std::make_unique<Vocabulary>(file, facts);
     PackedOptions packed;
     packed.n_threads = n_threads;
-    packed.budget = options.budget > 0 ? options.budget : kPackedBudget;
+    packed.budget = options.budget > 0 ? options.budget : packed_budget(gpu);
     packed.max_tokens = max_tokens(facts, options, facts.n_ctx_train);
     packed.prefix_bytes = options.prefix_bytes;
     packed.adapters = std::move(adapters);
