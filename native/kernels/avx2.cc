@@ -6,11 +6,20 @@ constexpr int kBf16Rows = kRowGroup;
 }  // namespace qwen3_embed::kernels
 // After the vector type they are written over.
 #include "attention_floats.inc.h"
+#include "attention_int16.inc.h"
 #include "rows.inc.h"
 #include "scan.inc.h"
 #include "sets.h"
 
 namespace qwen3_embed::kernels {
+namespace {
+
+void avx2_attention(const Attention& a) {
+  a.may_round ? attention<Int16Keys, FloatValues>(a) : attention<FloatKeys, FloatValues>(a);
+}
+
+}  // namespace
+
 const Kernels kAvx2 = {"avx2",
                        kPanel,
                        panels_packable,
@@ -27,9 +36,17 @@ const Kernels kAvx2 = {"avx2",
                        gelu_row,
                        swiglu_row,
                        norm_rope,
-                       attention<FloatKeys, FloatValues>,
+                       avx2_attention,
                        scan};
 #ifdef QWEN3_KERNELS_AVXVNNI
+namespace {
+
+void avx2_vnni_attention(const Attention& a) {
+  a.may_round ? avx2_vnni_rounded_attention(a) : attention<FloatKeys, FloatValues>(a);
+}
+
+}  // namespace
+
 const Kernels kAvx2Vnni = {"avx2-vnni",
                            kPanel,
                            panels_packable,
@@ -46,7 +63,7 @@ const Kernels kAvx2Vnni = {"avx2-vnni",
                            gelu_row,
                            swiglu_row,
                            norm_rope,
-                           attention<FloatKeys, FloatValues>,
+                           avx2_vnni_attention,
                            scan};
 #endif
 

@@ -5,8 +5,8 @@ constexpr int kBf16Rows = kRowGroup;
 }
 }  // namespace qwen3_embed::kernels
 // After the vector type they are written over.
-#include "attention_avx512.inc.h"
 #include "attention_floats.inc.h"
+#include "attention_int16.inc.h"
 #include "rows.inc.h"
 #include "scan.inc.h"
 #include "sets.h"

@@ -1,8 +1,8 @@
 // Attention with values and weights as BF16, two products an instruction lane.
 #include "vec_avx512.h"
 // After the vector type they are written over.
-#include "attention_avx512.inc.h"
 #include "attention_bf16.inc.h"
+#include "attention_int16.inc.h"
 #include "sets.h"
 
 namespace qwen3_embed::kernels {
@@ -19,7 +19,7 @@ struct Bf16Values {
     float* pairs = values + j / 2 * 16;
     for (int64_t d = 0; d < head_dim; d += 16, pairs += kPanelPairs) {
       const auto codes =
-          reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(sixteen(v + d, head_dim - d)));
+          reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(Vec::load_up_to(v + d, head_dim - d)));
       __m512i pair = _mm512_cvtepu16_epi32(codes);
       // A last value without a neighbour is left with 0 beside it.
       if (j % 2) pair = _mm512_or_si512(_mm512_loadu_si512(pairs), _mm512_slli_epi32(pair, 16));

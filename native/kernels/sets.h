@@ -39,6 +39,7 @@ void amx_attention(const Attention& attention);  // that may round
 #ifdef QWEN3_KERNELS_AVXVNNI
 extern const Kernels kAvx2Vnni;
 Matmul avx2_vnni_matmul;
+void avx2_vnni_rounded_attention(const Attention& attention);
 #endif
 
 }  // namespace qwen3_embed::kernels

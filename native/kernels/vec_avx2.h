@@ -2,6 +2,7 @@
 #pragma once
 
 #include <immintrin.h>
+#include <string.h>
 
 #include "layout.h"
 
@@ -10,6 +11,7 @@ namespace {
 
 struct Vec {
   using F = __m256;
+  using I = __m256i;  // 8 sums, or 8 pairs of 16-bit codes
   using Mask = __m256;
   static constexpr int kLanes = 8;
   static constexpr int kStep =
@@ -31,6 +33,35 @@ struct Vec {
     const __m256i limit = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(limits));
     return _mm256_castsi256_ps(_mm256_cmpgt_epi32(limit, _mm256_set1_epi32(position - 1)));
   }
+
+  // x[0 .. 8): `left`, a multiple of 8, is at least that.
+  static F load_up_to(const float* x, int64_t) { return _mm256_loadu_ps(x); }
+  static void store_codes(int16_t* codes, F a, int64_t) {
+    const __m256i eight = _mm256_cvtps_epi32(a);
+    _mm_storeu_si128(
+        reinterpret_cast<__m128i*>(codes),
+        _mm_packs_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1)));
+  }
+  static I zeros() { return _mm256_setzero_si256(); }
+  static I load_codes(const float* pairs) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(pairs));
+  }
+  static I set_codes(const int32_t* pair) {
+    int32_t value;
+    memcpy(&value, pair, sizeof value);
+    return _mm256_set1_epi32(value);
+  }
+  // Of each pair: sum + a0 b0 + a1 b1.
+  static I add_products(I sum, I a, I b) {
+#if defined(__AVX512VNNI__) && defined(__AVX512VL__)
+    return _mm256_dpwssd_epi32(sum, a, b);
+#elif defined(__AVXVNNI__)
+    return _mm256_dpwssd_avx_epi32(sum, a, b);
+#else
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
+#endif
+  }
+  static F to_floats(I a) { return _mm256_cvtepi32_ps(a); }
 
   static float sum(F a) {
     __m128 four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <immintrin.h>
+#include <string.h>
 
 #include "layout.h"
 
@@ -10,6 +11,7 @@ namespace {
 
 struct Vec {
   using F = __m512;
+  using I = __m512i;  // 16 sums, or 16 pairs of 16-bit codes
   using Mask = __mmask16;
   static constexpr int kLanes = 16;
   static constexpr int kStep =
@@ -30,6 +32,25 @@ struct Vec {
   static Mask reaches(const int32_t* limits, int32_t position) {
     return _mm512_cmpge_epi32_mask(_mm512_loadu_si512(limits), _mm512_set1_epi32(position));
   }
+
+  // x[0 .. left), at most 16 and zeros behind; left is a multiple of 8.
+  static F load_up_to(const float* x, int64_t left) {
+    return left >= 16 ? _mm512_loadu_ps(x) : _mm512_maskz_loadu_ps(0xff, x);
+  }
+  static void store_codes(int16_t* codes, F a, int64_t left) {
+    _mm256_mask_storeu_epi16(codes, left >= 16 ? 0xffff : 0xff,
+                             _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(a)));
+  }
+  static I zeros() { return _mm512_setzero_si512(); }
+  static I load_codes(const float* pairs) { return _mm512_loadu_si512(pairs); }
+  static I set_codes(const int32_t* pair) {
+    int32_t value;
+    memcpy(&value, pair, sizeof value);
+    return _mm512_set1_epi32(value);
+  }
+  // Of each pair: sum + a0 b0 + a1 b1.
+  static I add_products(I sum, I a, I b) { return _mm512_dpwssd_epi32(sum, a, b); }
+  static F to_floats(I a) { return _mm512_cvtepi32_ps(a); }
 
   static float sum(F a) {
     const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));

@@ -667,7 +667,7 @@ double length_of(const float* x, int64_t n) {
 }
 
 bool has_codes(const Kernels& set) {
-  return std::strncmp(set.name, "avx512", 6) == 0 || std::strcmp(set.name, "amx") == 0;
+  return std::strncmp(set.name, "avx", 3) == 0 || std::strcmp(set.name, "amx") == 0;
 }
 bool has_bf16(const Kernels& set) { return set.row_format(WeightType::kBf16) == RowFormat::kBf16; }
 

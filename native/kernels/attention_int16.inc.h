@@ -14,26 +14,18 @@ namespace {
 // A score is then off by 1.3e-5 of |q| |k| (rms): less than with F16 keys.
 constexpr float kCodeLength = 32760.0f;
 
-__m512 sixteen(const float* x, int64_t left) {
-  return left >= 16 ? _mm512_loadu_ps(x) : _mm512_maskz_loadu_ps(0xff, x);
-}
-
 // head_dim codes; returns what a code is worth.
 float encode(const float* x, int64_t head_dim, int16_t* codes) {
-  __m512 squares = _mm512_setzero_ps();
-  for (int64_t d = 0; d < head_dim; d += 16) {
-    const __m512 some = sixteen(x + d, head_dim - d);
-    squares = _mm512_fmadd_ps(some, some, squares);
+  Vec::F squares = Vec::set(0);
+  for (int64_t d = 0; d < head_dim; d += Vec::kLanes) {
+    const Vec::F some = Vec::load_up_to(x + d, head_dim - d);
+    squares = Vec::fma(some, some, squares);
   }
   const float length = sqrtf(Vec::sum(squares));
-  const float inverse = length > 1e-15f ? kCodeLength / length : 0.0f;
-  const __m512 scale = _mm512_set1_ps(inverse);
-  for (int64_t d = 0; d < head_dim; d += 16) {
-    const __m512 some = _mm512_mul_ps(sixteen(x + d, head_dim - d), scale);
-    const __m256i sixteen_codes = _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(some));
-    const __mmask16 there = head_dim - d >= 16 ? 0xffff : 0xff;
-    _mm256_mask_storeu_epi16(codes + d, there, sixteen_codes);
-  }
+  const Vec::F scale = Vec::set(length > 1e-15f ? kCodeLength / length : 0.0f);
+  for (int64_t d = 0; d < head_dim; d += Vec::kLanes)
+    Vec::store_codes(codes + d, Vec::mul(Vec::load_up_to(x + d, head_dim - d), scale),
+                     head_dim - d);
   // Infinite or not a number: so be every score.
   return length < HUGE_VALF ? length / kCodeLength : NAN;
 }
@@ -67,28 +59,25 @@ struct Int16Keys {
     const auto* pairs = reinterpret_cast<const int32_t*>(keys);
     const float* key_scales = scales(keys, head_dim);
     const int64_t n_pairs = head_dim / 2;
-    __m512 query_scales[NV];
-    for (int v = 0; v < NV; v++)
-      query_scales[v] = _mm512_loadu_ps(q + n_pairs * kTile + v * Vec::kLanes);
+    Vec::F query_scales[NV];
+    for (int v = 0; v < NV; v++) query_scales[v] = Vec::load(q + n_pairs * kTile + v * Vec::kLanes);
     for (int64_t j = 0; j < count; j += kStep, pairs += kStep * n_pairs) {
-      __m512i sums[kStep][NV];
+      Vec::I sums[kStep][NV];
       for (int i = 0; i < kStep; i++)
-        for (int v = 0; v < NV; v++) sums[i][v] = _mm512_setzero_si512();
+        for (int v = 0; v < NV; v++) sums[i][v] = Vec::zeros();
       for (int64_t d = 0; d < n_pairs; d++) {
-        __m512i lanes[NV];
-        for (int v = 0; v < NV; v++) lanes[v] = _mm512_loadu_si512(q + d * kTile + v * Vec::kLanes);
+        Vec::I lanes[NV];
+        for (int v = 0; v < NV; v++) lanes[v] = Vec::load_codes(q + d * kTile + v * Vec::kLanes);
         for (int i = 0; i < kStep; i++) {
-          int32_t pair;
-          memcpy(&pair, pairs + i * n_pairs + d, sizeof pair);
-          for (int v = 0; v < NV; v++)
-            sums[i][v] = _mm512_dpwssd_epi32(sums[i][v], _mm512_set1_epi32(pair), lanes[v]);
+          const Vec::I pair = Vec::set_codes(pairs + i * n_pairs + d);
+          for (int v = 0; v < NV; v++) sums[i][v] = Vec::add_products(sums[i][v], pair, lanes[v]);
         }
       }
       for (int i = 0; i < kStep; i++)
         for (int v = 0; v < NV; v++) {
-          const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(key_scales[j + i]), query_scales[v]);
-          _mm512_storeu_ps(p + (j + i) * kTile + v * Vec::kLanes,
-                           _mm512_mul_ps(_mm512_cvtepi32_ps(sums[i][v]), scale));
+          const Vec::F scale = Vec::mul(Vec::set(key_scales[j + i]), query_scales[v]);
+          Vec::store(p + (j + i) * kTile + v * Vec::kLanes,
+                     Vec::mul(Vec::to_floats(sums[i][v]), scale));
         }
     }
   }
