@@ -6,7 +6,7 @@ import { version } from '../../root.ts'
 /** "qwen" in ASCII. */
 const applicationId = 0x7177656e
 /** Raised when the tables, the chunker or what a word is change. */
-export const schemaVersion = 1
+export const schemaVersion = 2
 
 // Row ids of `lex` are those of `chunk`, whose words it holds.
 const tables = `
