@@ -1,4 +1,5 @@
 // What a text is made of, by its lines: headings, paragraphs, fences. And where one of these may be cut.
+import { headingAt, type TextFormat } from './chunk-headings.ts'
 
 /** A stretch of text that belongs together, blank lines around it left out. */
 export interface Block {
@@ -14,10 +15,9 @@ interface Line {
   readonly text: string
 }
 
-const heading = /^ {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$/
 const fence = /^ {0,3}(`{3,}|~{3,})/
 
-export function blocksOf(source: string, format: 'markdown' | 'text', title?: string): Block[] {
+export function blocksOf(source: string, format: TextFormat, title?: string): Block[] {
   const lines = linesOf(source)
   const front = format === 'markdown' ? frontMatter(lines) : { lines: 0, title: undefined }
   const blocks: Block[] = []
@@ -30,7 +30,8 @@ export function blocksOf(source: string, format: 'markdown' | 'text', title?: st
     open = []
   }
   let closing: string | undefined
-  for (const line of lines.slice(front.lines)) {
+  for (let i = front.lines; i < lines.length; i++) {
+    const line = lines[i]!
     if (closing !== undefined) {
       open.push(line)
       if (isClosing(line.text, closing)) {
@@ -40,18 +41,20 @@ export function blocksOf(source: string, format: 'markdown' | 'text', title?: st
       continue
     }
     const opening = format === 'markdown' ? fence.exec(line.text)?.[1] : undefined
-    const marked = format === 'markdown' ? heading.exec(line.text) : null
+    const near = (at: number) => (at < front.lines ? '' : (lines[at]?.text ?? ''))
+    const heading = headingAt(line.text, near(i - 1), near(i + 1), format)
     if (opening !== undefined) {
       close()
       closing = opening
       open.push(line)
-    } else if (marked) {
+    } else if (heading) {
       close()
-      headings.length = Math.min(headings.length, marked[1]!.length - 1)
-      for (let level = headings.length; level < marked[1]!.length - 1; level++) headings.push('')
-      headings.push(marked[2]!)
+      headings.length = Math.min(headings.length, heading.level - 1)
+      for (let level = headings.length; level < heading.level - 1; level++) headings.push('')
+      headings.push(heading.title)
       // A heading alone is a block, and joins what follows it.
-      open.push(line)
+      open.push(...lines.slice(i, i + heading.lines))
+      i += heading.lines - 1
     } else if (line.text.trim() === '') close()
     else open.push(line)
   }

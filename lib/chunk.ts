@@ -11,7 +11,10 @@ export interface TokenCounter {
 }
 
 export interface ChunkOptions {
-  /** How the text is written. Headings, fences and front matter are Markdown's. @default 'markdown' */
+  /**
+   * How the text is written. Fences, front matter and headings with `#` are Markdown's; headings that are underlined or
+   * stand between equal signs, as in wikis, are seen in both. @default 'markdown'
+   */
   format?: 'markdown' | 'text' | undefined
   /** Tokens that neighbours of one section are joined up to. @default 250 */
   targetTokens?: number | undefined

@@ -16,6 +16,7 @@ import { faultsOf } from './check-binary.mjs'
 import { compareVectors } from './cross/compare.mjs'
 import { targets } from './cross/targets.mjs'
 import { platforms, trialMark } from './platforms.mjs'
+import { sqliteSources } from './sqlite.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { values: options, positionals } = parseArgs({
@@ -49,6 +50,7 @@ const { LLAMA_HEADERS, ...definitions } = await target.definitions({ cache, root
 const all = {
   LLAMA: 'prebuilt',
   LLAMA_HEADERS,
+  SQLITE: sqliteSources(),
   NODE_ADDON_API: folderOf('node-addon-api'),
   CMAKE_JS_INC: join(folderOf('node-api-headers'), 'include'),
   CMAKE_BUILD_TYPE: 'Release',

@@ -3,8 +3,21 @@ import { decode } from '../lib/search/files/decode.ts'
 import { cutCode } from '../lib/search/files/code.ts'
 import { cutRows } from '../lib/search/files/rows.ts'
 import { globOf } from '../lib/search/glob.ts'
+import { weightOf, weights } from '../lib/search/weight.ts'
 import { anyOf, readQuery } from '../lib/search/words/query.ts'
 import { termsOf } from '../lib/search/words/terms.ts'
+
+describe('the weight of meaning', () => {
+  const asked = (best: number) => weights.map((weight) => 1 / (1 + Math.abs(weight - best)))
+  const many = (best: number) => Array.from({ length: 40 }, () => asked(best))
+
+  it('follows what finds most, half of the way', () => {
+    expect(weightOf(many(0.4))).toBeCloseTo(0.45, 2)
+    expect(weightOf(many(0.3))).toBeCloseTo(0.4, 2)
+    expect(weightOf(many(0))).toBeCloseTo(0.25, 1)
+    expect(weightOf(many(1))).toBe(0.5)
+  })
+})
 
 describe('words', () => {
   it.each([

@@ -298,6 +298,30 @@ describe('chunk', () => {
     await expect(chunk('a', embedder, { maxTokens: 3 })).rejects.toThrow(RangeError)
   })
 
+  it('sees headings of wikis, underlined ones, and no others', async () => {
+    const heads = async (text: string, format: 'markdown' | 'text') =>
+      (await chunk(text, embedder, { format })).map(({ head }) => head)
+    const wiki = ' = Oslo = \n one \n = = History = = \n two \n'
+    const underlined = 'Oslo\n====\n\none\n\nHistory\n-------\ntwo'
+    for (const text of [wiki, underlined])
+      for (const format of ['markdown', 'text'] as const)
+        expect(await heads(text, format)).toEqual(['Oslo', 'Oslo > History'])
+    expect(await heads('= Oslo\n\none\n\n== History\n\ntwo', 'text')).toEqual([
+      'Oslo',
+      'Oslo > History',
+    ])
+    for (const plain of [
+      'a = b = c',
+      '= a ==',
+      'one\ntwo\n---\nthree',
+      '- item\n---',
+      '| a |\n---',
+    ])
+      expect(await heads(plain, 'markdown')).toEqual([''])
+    const fenced = '```\nOslo\n====\n```'
+    expect(await heads(fenced, 'markdown')).toEqual([''])
+  })
+
   it('takes plain text as it is', async () => {
     const [one] = await chunk('# not a heading\n\ntext', embedder, { format: 'text', title: 'T' })
     expect(one).toMatchObject({ head: 'T', input: 'T\n# not a heading\n\ntext', line: 1 })

@@ -9,7 +9,11 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 // Who may import what (CONTRIBUTING.md holds the same table). `dependencies` names packages beside Node's own.
 const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
-  { room: /^lib\/(prompts|asar|root|gguf-type|nearest|npy|progress|chunk-blocks)\.ts$/, may: /^$/ },
+  {
+    room: /^lib\/(prompts|asar|root|gguf-type|nearest|npy|progress|chunk-headings)\.ts$/,
+    may: /^$/,
+  },
+  { room: /^lib\/chunk-blocks\.ts$/, may: /^lib\/chunk-headings\.ts$/ },
   { room: /^lib\/errors\.ts$/, may: /^lib\/nearest\.ts$/ },
   { room: /^lib\/families\.ts$/, may: /^lib\/(options|prompts)\.ts$/ },
   { room: /^lib\/chunk\.ts$/, may: /^lib\/(chunk-blocks|errors)\.ts$/ },

@@ -179,6 +179,8 @@ describe('an index', () => {
     await index.update()
     expect((await index.search('xylophone concerto', { alpha: 0 })).weak).toBe(true)
     expect((await index.search('boiler pressure')).weak).toBe(false)
+    // By its cosine, which is below what questions about anything have here.
+    expect((await index.search('gluon plasma viscosity')).weak).toBe(true)
   })
 
   it('reads again only what changed, and computes again only passages that did', async () => {
@@ -206,6 +208,35 @@ describe('an index', () => {
     // Another time on the same bytes is no change.
     write({ 'train.txt': notes['train.txt'] })
     expect(await index.update()).toMatchObject({ read: 0, embedded: 0 })
+  })
+
+  it('measures how much meaning counts, the same whatever the order', async () => {
+    const things = ['boiler', 'radiator', 'bicycle', 'violin', 'orchard', 'harbour', 'lantern']
+    const verbs = ['was repaired', 'was sold to a neighbour', 'made a strange noise', 'got painted']
+    const sentence = (i: number) =>
+      `The ${things[i % 7]} number ${i} of house ${i % 13} ${verbs[i % 4]} on day ${i * 17}.`
+    const all = Object.fromEntries(
+      Array.from({ length: 40 }, (_, i) => [
+        `${i}.md`,
+        `# Day ${i}\n\n${[3 * i, 3 * i + 1, 3 * i + 2].map(sentence).join(' ')}`,
+      ]),
+    )
+    write(all)
+    await using index = await opened()
+    await index.update()
+    const [space] = (await index.status()).spaces
+    expect(space!.weight).toBeGreaterThanOrEqual(0.2)
+    expect(space!.weight).toBeLessThanOrEqual(0.5)
+    await using other = await Index.open(`${file}2`, { embedder, standIn: null })
+    for (const name of Object.keys(all)) rmSync(join(folder, name))
+    write({ 'few.md': 'Too few to measure anything.' })
+    await other.addRoot(folder)
+    await other.update()
+    expect((await other.status()).spaces[0]!.weight).toBeNull()
+    rmSync(join(folder, 'few.md'))
+    write(Object.fromEntries(Object.entries(all).reverse()))
+    await other.update({ takeOutMost: true })
+    expect((await other.status()).spaces[0]!.weight).toBe(space!.weight)
   })
 
   it('follows moves, copies and deletions without computing anything', async () => {

@@ -61,6 +61,17 @@ async function ask(path: string, body?: object) {
 }
 
 describe('a server with an index', () => {
+  it('counts searches, and says how large the index is', async () => {
+    await ask('/v1/search', { query: 'who repairs the heating' })
+    const text = await (await fetch(`${server.url}/metrics`)).text()
+    expect(text).toMatch(/^qwen3_embed_search_seconds_count\{stage="search"\} [1-9]/m)
+    const { files, passages } = await index.status()
+    expect(text).toContain(`\nqwen3_embed_index_files ${files}\n`)
+    expect(text).toContain(`\nqwen3_embed_index_passages ${passages}\n`)
+    expect(text).toContain('\nqwen3_embed_index_pending 0\n')
+    expect(text).not.toContain('heating')
+  })
+
   it('answers questions about files, and tells no path of this machine', async () => {
     const { status, answer } = await ask('/v1/search', {
       query: 'who repairs the heating',

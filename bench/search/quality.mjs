@@ -2,11 +2,11 @@
 // searched as anybody's; each way of ranking is a system of a report that `qwen3-embed eval compare` tests in pairs.
 //   node bench/search/quality.mjs DATA OUT [MODEL…]
 // DATA holds folders with corpus.jsonl(.gz), queries.jsonl and qrels/test.tsv.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import { score } from 'qwen3-embed/eval'
 import { Index } from 'qwen3-embed/search'
+import { read, write } from './collections.mjs'
 
 const [data, out, ...given] = process.argv.slice(2)
 const models = given.length > 0 ? given : ['mini']
@@ -114,42 +114,4 @@ function system(label, model, means, values) {
       histogram: null,
     },
   }
-}
-
-function read(folder) {
-  const packed = join(folder, 'corpus.jsonl.gz')
-  const corpus = existsSync(packed)
-    ? gunzipSync(readFileSync(packed)).toString()
-    : readFileSync(join(folder, 'corpus.jsonl'), 'utf8')
-  const lines = (text) =>
-    text
-      .split('\n')
-      .filter((line) => line.trim() !== '')
-      .map((line) => JSON.parse(line))
-  const qrels = new Map()
-  for (const line of readFileSync(join(folder, 'qrels/test.tsv'), 'utf8').split('\n').slice(1)) {
-    const [query, document, grade] = line.split('\t')
-    if (grade === undefined) continue
-    if (!qrels.has(query)) qrels.set(query, new Map())
-    qrels.get(query).set(document, Number(grade))
-  }
-  const documents = lines(corpus)
-  const ids = new Map(documents.map((one, i) => [nameOf(i), `${one._id}`]))
-  const queries = lines(readFileSync(join(folder, 'queries.jsonl'), 'utf8')).map((one) => [
-    `${one._id}`,
-    one.text,
-  ])
-  return { documents, ids, queries, qrels }
-}
-
-function nameOf(i) {
-  return `${i}.md`
-}
-
-function write(folder, documents) {
-  if (existsSync(folder)) return
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
-  for (const [i, { title, text }] of documents.entries())
-    writeFileSync(join(folder, nameOf(i)), title ? `# ${title}\n\n${text}` : text)
 }

@@ -6,7 +6,7 @@ import type { Embedder, Reranker } from '../index.ts'
 import { Lease, LeaseLost } from '../models/lock.ts'
 import { fill } from './fill.ts'
 import { Reader } from './files/reader.ts'
-import { floorOf, questions } from './floor.ts'
+import { measure } from './measure.ts'
 import { closedIndex, type LazyModel, lazyEmbedder, lazyReranker, spaceSettings } from './models.ts'
 import {
   checked,
@@ -290,7 +290,7 @@ export class Index implements AsyncDisposable {
     ]
     for (const { model, role } of spaces) {
       signal?.throwIfAborted()
-      const { space, embedder } = await this.#ensureSpace(model, role, report)
+      const { space, embedder, isMeasured } = await this.#ensureSpace(model, role, report)
       const { filled, failed } = await fill(this.#store, space, embedder, {
         signal,
         onProgress,
@@ -301,7 +301,7 @@ export class Index implements AsyncDisposable {
         report.remarks.push(
           `${failed} passages are found by their words alone: no vector came of them`,
         )
-      if (filled > 0) await this.#measureFloor(space, embedder, signal)
+      if (filled > 0 || !isMeasured) await measure({ store: this.#store, space, embedder, signal })
     }
     await this.#store.call('dropLeaving', [])
   }
@@ -320,20 +320,7 @@ export class Index implements AsyncDisposable {
         `The vectors were of ${before.model} (${before.fingerprint.slice(0, 12)}), and are made anew by ` +
           `${model.name} (${embedder.info.fingerprint.slice(0, 12)})`,
       )
-    return { space, embedder }
-  }
-
-  async #measureFloor(
-    space: number,
-    embedder: Embedder,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const vectors = await embedder.embedQueries(questions, { signal, priority: 'bulk' })
-    const cosines = await this.#store.call('bestCosines', [
-      space,
-      vectors.map((one) => one.slice()),
-    ])
-    await this.#store.call('setFloor', [space, floorOf(cosines)])
+    return { space, embedder, isMeasured: before?.id === space && before.isMeasured }
   }
 
   /** Of the question, by each model that has vectors here and is at hand. */

@@ -1,5 +1,6 @@
 // What a handler gets of its request and of the server, and what a route is.
 import type { HttpRequest, HttpResponse } from './http/messages.ts'
+import type { Metrics } from './metrics.ts'
 import type { Models } from './models.ts'
 import type { Limits, Settings } from './options.ts'
 import type { Dialect } from './error-response.ts'
@@ -22,7 +23,7 @@ export interface Usage {
 export interface ServerState {
   readonly inFlight: number
   readonly isClosing: boolean
-  readonly metrics: { text(models: Models, inFlight: number): string }
+  readonly metrics: Metrics
   describe(): object
 }
 

