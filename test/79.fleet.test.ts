@@ -74,7 +74,13 @@ async function worked(name: string, more: Partial<WorkOptions> = {}): Promise<Ou
 
 function files(name: string, part = 'shards'): Map<string, string> {
   const at = join(folder, name, part)
-  return new Map(readdirSync(at).map((file) => [file, readFileSync(join(at, file), 'base64')]))
+  return new Map(filesIn(name, part).map((file) => [file, readFileSync(join(at, file), 'base64')]))
+}
+
+/** None where nothing was written yet. */
+function filesIn(name: string, part: string): string[] {
+  const at = join(folder, name, part)
+  return existsSync(at) ? readdirSync(at) : []
 }
 
 interface Ran {
@@ -96,7 +102,7 @@ function command(words: string[], env: Record<string, string> = {}): Ran {
   return { child, ended }
 }
 
-const receipts = (name: string) => readdirSync(join(folder, name, 'receipts')).length
+const receipts = (name: string) => filesIn(name, 'receipts').length
 
 let undisturbed: Map<string, string>
 beforeAll(async () => {
@@ -201,7 +207,7 @@ describe('shards', () => {
   it('by workers that are killed are the same, and nothing else is left', async () => {
     await planned('killed')
     const out = join(folder, 'killed')
-    expect(await finish(out)).toMatchObject({ missing: { length: undisturbed.size / 2 } })
+    expect(await finish({ out })).toMatchObject({ missing: { length: undisturbed.size / 2 } })
     for (let kills = 0; kills < 3; kills++) {
       const before = receipts('killed')
       const { child, ended } = command(['work', out, '--threads', '1'])
@@ -218,9 +224,10 @@ describe('shards', () => {
     expect(finished.stdout).toContain('1,230 rows')
     const success = readFileSync(join(out, '_SUCCESS'), 'utf8')
     expect(JSON.parse(success).totals).toMatchObject({ rows: 1_230, failed: 0 })
-    expect((await finish(out)).totals).toEqual(JSON.parse(success).totals)
+    expect((await finish({ out })).totals).toEqual(JSON.parse(success).totals)
     expect(readFileSync(join(out, '_SUCCESS'), 'utf8')).toBe(success)
-    expect(readdirSync(out).sort()).toEqual(['_SUCCESS', 'manifest.json', 'receipts', 'shards'])
+    const left = ['_SUCCESS', 'inputs', 'manifest.json', 'receipts', 'shards']
+    expect(readdirSync(out).sort()).toEqual(left)
   })
 
   it('by a worker that is told to stop are whole, and the rest is done later', async () => {
@@ -321,10 +328,12 @@ describe('what goes wrong', () => {
     expect(more).toEqual([])
     expect(only).toMatchObject({ state: 'failed', error: { code: 'ERR_SHARD_DIFFERS' } })
     expect(readFileSync(shard).equals(bytes)).toBe(true)
-    expect(await finish(join(folder, 'differs'))).toMatchObject({ missing: ['shard-0000001'] })
+    expect(await finish({ out: join(folder, 'differs') })).toMatchObject({
+      missing: ['shard-0000001'],
+    })
     rmSync(shard)
     await worked('differs')
-    expect((await finish(join(folder, 'differs'))).totals).toMatchObject({ rows: 230 })
+    expect((await finish({ out: join(folder, 'differs') })).totals).toMatchObject({ rows: 230 })
   })
 
   it('another model, and a folder without a plan', async () => {
@@ -394,7 +403,7 @@ describe.skipIf(!hasRedis)('a queue (skipped where redis-server is not installed
     const rest = await command(words).ended
     expect(rest.code, rest.stderr).toBe(0)
     expect(files('queued')).toEqual(undisturbed)
-    expect((await finish(out, source)).totals).toMatchObject({ rows: 1_230 })
+    expect((await finish({ out, source })).totals).toMatchObject({ rows: 1_230 })
     await source.close()
   })
 

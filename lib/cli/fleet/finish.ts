@@ -20,7 +20,7 @@ export const finishCommand: Command = {
   async run(args) {
     const out = outOf(args)
     const source = await queueOf(args, out)
-    const { missing, totals, job } = await finish(out, source).finally(() => source?.close())
+    const { missing, totals, job } = await finish({ out, source }).finally(() => source?.close())
     if (args.has('json')) await printJson({ job, missing, totals })
     else if (totals)
       await print(

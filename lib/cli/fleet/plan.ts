@@ -1,4 +1,4 @@
-import { estimate, type Job, measure, plan } from '../../fleet/index.ts'
+import { estimate, type Job, measure, plan, type ShardFormat } from '../../fleet/index.ts'
 import { Embedder } from '../../index.ts'
 import type { Command } from '../command.ts'
 import { findModel, load, loadOptions } from '../load.ts'
@@ -26,8 +26,8 @@ export const planCommand: Command = {
     format: {
       value: 'NAME',
       short: 'f',
-      choices: ['npy', 'jsonl'],
-      help: 'npy (and ids as JSON lines) or jsonl; default: npy',
+      choices: ['npy', 'jsonl', 'parquet'],
+      help: 'npy (and ids as JSON lines), jsonl or parquet; default: npy',
     },
     text: { value: 'FIELD', help: 'where the text is; default: text' },
     id: { value: 'FIELD', help: 'where the id is; default: id, or the number of the record' },
@@ -73,7 +73,7 @@ export const planCommand: Command = {
         embedder,
         model: found.bundled ? 'mini' : found.name,
         shardBytes,
-        format: args.text('format') === 'jsonl' ? 'jsonl' : 'npy',
+        format: args.text('format') as ShardFormat | undefined,
         instruction: args.text('instruction'),
         dimensions,
         truncate: args.text('truncate') === 'end' ? 'end' : 'error',
@@ -86,7 +86,7 @@ export const planCommand: Command = {
       progress.end()
       const queue = await queueOf(args, out)
       await queue?.enqueue(job.shards.map(({ id }) => id)).finally(() => queue.close())
-      const rate = given ?? (await measure(job, embedder, session.signal))
+      const rate = given ?? (await measure(job, embedder, out, session.signal))
       const told = { ...facts(job), ...estimate(job, rate), isMeasured: given === undefined, price }
       if (args.has('json')) await printJson(told)
       else await print(text(told, out))
