@@ -10,8 +10,11 @@ export {
   type ShardId,
   readJob,
 } from './manifest.ts'
+export { metricsText } from './metrics.ts'
 export { type PlanOptions, plan } from './plan.ts'
+export type { Row } from './output/shard-file.ts'
 export type { Receipt } from './receipt.ts'
+export { readRows, type ShardRows } from './rows.ts'
 export type { Claim, Counts, ShardSource } from './source.ts'
 export { BullSource, type BullSourceOptions } from './sources/bullmq.ts'
 export { JetStreamSource, type JetStreamSourceOptions } from './sources/jetstream.ts'

@@ -10,12 +10,13 @@ import { queueOf, queueOption } from './source.ts'
 
 export const planCommand: Command = {
   name: 'fleet plan',
-  summary: 'cut JSON lines into shards, and say what they will take',
+  summary: 'cut records into shards, and say what they will take',
   usage: ['INPUT… --out FOLDER [OPTIONS]'],
   about: [
-    'INPUT is JSON lines, plain or .gz: strings, or objects with a text and an id. Plain files are read by byte ranges; ' +
-      'of a .gz every shard is read from its start, so many files of moderate size do better than one.',
-    'FOLDER/manifest.json holds the shards and all that decides the bytes of a row; its digest is the name of the job.',
+    'INPUT is JSON lines (strings, or objects with a text and an id), CSV or TSV with a first line of names, each plain, .gz ' +
+      'or .zst, or Parquet: files, or objects as s3://bucket/name, or all below s3://bucket/prefix/. Records of ' +
+      'compressed files are laid down in pieces beside the plan, so that no shard reads a file from its start.',
+    'FOLDER, or s3://bucket/prefix (gs://, az://), gets manifest.json: the shards and all that decides the bytes of a row; its digest is the name of the job.',
   ],
   options: {
     out: { value: 'FOLDER', short: 'o', help: "the job's folder, which every worker sees" },
@@ -58,7 +59,7 @@ export const planCommand: Command = {
   async run(args, session) {
     const out = args.text('out')
     if (out === undefined) throw new Misuse("Expected --out FOLDER: the job's folder")
-    if (args.positionals.length === 0) throw new Misuse('Expected files of JSON lines')
+    if (args.positionals.length === 0) throw new Misuse('Expected files of records')
     const price = args.number('price', 0)
     const given = args.number('rate', 0.001)
     const dimensions = args.integer('dimensions', 32)

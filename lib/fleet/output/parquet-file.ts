@@ -1,6 +1,6 @@
 // One Parquet file: id (string), vector (FixedSizeList of float32, null where a text failed), tokens, cut, error.
-import { Qwen3Error } from '../../errors.ts'
 import type { JobFacts, Shard } from '../manifest.ts'
+import { type ParquetPeers, parquetPeers } from './parquet-peers.ts'
 import { Draft } from '../stores/draft.ts'
 import type { Store } from '../stores/store.ts'
 import type { Metadata, Row, SealedFile, ShardFile } from './shard-file.ts'
@@ -12,14 +12,20 @@ export class ParquetFile implements ShardFile {
   readonly #draft: Draft
   readonly #width: number
   readonly #metadata: Metadata
-  readonly #peers: Peers
+  readonly #peers: ParquetPeers
   readonly #vectors: Float32Array
   readonly #rows: Omit<Row, 'vector'>[] = []
   /** A bit for each row: whether it has a vector. */
   readonly #valid: Uint8Array
   #nulls = 0
 
-  private constructor(draft: Draft, peers: Peers, width: number, rows: number, meta: Metadata) {
+  private constructor(
+    draft: Draft,
+    peers: ParquetPeers,
+    width: number,
+    rows: number,
+    meta: Metadata,
+  ) {
     this.#draft = draft
     this.#peers = peers
     this.#width = width
@@ -35,7 +41,7 @@ export class ParquetFile implements ShardFile {
     { id, rows }: Shard,
     metadata: Metadata,
   ): Promise<ParquetFile> {
-    const peers = await load()
+    const peers = await parquetPeers()
     const draft = await Draft.open(store, `${id}.parquet`)
     return new ParquetFile(draft, peers, dimensions, rows, metadata)
   }
@@ -99,20 +105,5 @@ export class ParquetFile implements ShardFile {
       .build()
     const stream = arrow.tableToIPC(table, 'stream')
     return parquet.writeParquet(parquet.Table.fromIPCStream(stream), properties)
-  }
-}
-
-type Peers = Awaited<ReturnType<typeof load>>
-
-async function load() {
-  try {
-    return { arrow: await import('apache-arrow'), parquet: await import('parquet-wasm/node') }
-  } catch (cause) {
-    throw new Qwen3Error(
-      'ERR_FLEET',
-      'Parquet output needs the packages apache-arrow and parquet-wasm, which are not installed',
-      {},
-      { remedy: 'npm install apache-arrow@18 parquet-wasm, or choose --format npy.', cause },
-    )
   }
 }

@@ -148,14 +148,18 @@ export class JetStreamSource implements ShardSource {
     try {
       this.#consumer ??= await consumers.get(this.#stream, 'workers')
       const next = this.#consumer.next({ expires: askMs })
+      let stop = () => {}
       const stopped = new Promise<never>((_, reject) => {
-        signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+        stop = () => reject(signal.reason)
+        signal.addEventListener('abort', stop, { once: true })
       })
-      stopped.catch(() => {})
-      return await Promise.race([next, stopped]).catch((error) => {
-        next.then((late) => late?.nak()).catch(() => {})
-        throw error
-      })
+      return await Promise.race([next, stopped])
+        .catch((error) => {
+          // A shard that comes now is for others.
+          next.then((late) => late?.nak()).catch(() => {})
+          throw error
+        })
+        .finally(() => signal.removeEventListener('abort', stop))
     } catch (error) {
       signal.throwIfAborted()
       if (this.#connection.isClosed()) throw error

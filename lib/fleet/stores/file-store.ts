@@ -17,7 +17,7 @@ export class FileStore implements Store {
 
   async stat(name: string): Promise<Item | undefined> {
     const facts = await stat(join(this.root, name)).catch(absent)
-    return facts && { name, size: facts.size, version: `${facts.mtimeMs}` }
+    return facts && { name, size: facts.size, version: `${Math.floor(facts.mtimeMs)}` }
   }
 
   async *list(prefix: string): AsyncGenerator<Item> {
