@@ -1,4 +1,5 @@
 // What a fleet reads and writes: every input gives the records it holds, every output the same vectors.
+import { execFileSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,10 +18,12 @@ import * as parquet from 'parquet-wasm/node'
 import { Embedder } from 'qwen3-embed'
 import {
   finish,
+  metricsText,
   openStore,
   plan,
   type PlanOptions,
   readJob,
+  readRows,
   StaticSource,
   status,
   work,
@@ -56,6 +59,12 @@ const texts = Array.from(
   (_, i) => `line ${i}, "quoted",${i % 7 ? '' : '\n a second line,'} and ${'more '.repeat(i % 9)}`,
 )
 const records = texts.map((text, i) => ({ id: `r${i}`, text }))
+
+async function all<T>(some: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = []
+  for await (const one of some) found.push(one)
+  return found
+}
 
 interface Told {
   id: string | number
@@ -263,6 +272,46 @@ describe('outputs', () => {
     expect(await everything()).toEqual(whole)
     expect((await finish({ out })).totals).toMatchObject({ rows: 200, failed: 0 })
   })
+})
+
+describe('loading', () => {
+  it('reads back the rows of every format, and goes on after a shard', async () => {
+    const inputs = [join(folder, 'bad.jsonl')]
+    writeFileSync(inputs[0]!, `${lines()}\n{broken`)
+    const of = async (format: 'npy' | 'jsonl' | 'parquet') => {
+      const out = join(folder, `rows-${format}`)
+      await ran(out, { inputs, format, out })
+      const shards = await all(readRows(out))
+      const later = await all(readRows(out, shards[1]!.shard))
+      expect(later).toEqual(shards.slice(2))
+      return shards.flatMap(({ rows }) => rows.map((row) => ({ ...row, id: `${row.id}` })))
+    }
+    const npy = await of('npy')
+    expect(npy.length).toBe(201)
+    expect(npy[200]).toMatchObject({ id: '200', vector: null, error: { code: 'ERR_RECORD' } })
+    expect(npy.slice(0, 200).every(({ vector }) => vector?.length === 32)).toBe(true)
+    expect(await of('jsonl')).toEqual(npy)
+    expect(await of('parquet')).toEqual(npy)
+  })
+
+  it('into LanceDB, as the example does it', () => {
+    const script = new URL('../examples/fleet/load-lancedb.js', import.meta.url).pathname
+    const words = [script, join(folder, 'rows-npy'), join(folder, 'lance'), 'passages']
+    expect(execFileSync(process.execPath, words, { encoding: 'utf8' })).toMatch(/^200 rows$/m)
+  })
+})
+
+it('the dashboard asks for what a job tells', async () => {
+  const found = await status(join(folder, 'plain'))
+  const text = metricsText({ ...found, queue: { waiting: 1, running: 0, done: 2, failed: 0 } })
+  const told = new Set([...text.matchAll(/^(qwen3_embed_fleet_\w+)\{/gm)].map(([, name]) => name))
+  const dashboard = readFileSync(new URL('../examples/fleet/grafana.json', import.meta.url), 'utf8')
+  const asked = new Set([...dashboard.matchAll(/qwen3_embed_fleet_\w+/g)].map(([name]) => name))
+  expect([...asked].sort()).toEqual(
+    [...told].filter((name) => name !== 'qwen3_embed_fleet_finished').sort(),
+  )
+  expect(text).toContain(`qwen3_embed_fleet_rows{fleet="${found.job}",state="done"} 200\n`)
+  expect(text).toMatch(/^qwen3_embed_fleet_shards_left\{fleet="\w+"\} 0$/m)
 })
 
 describe('in an object store', () => {

@@ -26,9 +26,10 @@ const { values } = parseArgs({
 })
 
 /** As the fleet's: 16 KiB of records, two in flight. */
-async function alone() {
+async function alone(isEmpty) {
   const embedder = await Embedder.load(values.model, { threads: 1 })
-  const records = readFileSync(join(values.out, '..', 'input.jsonl'), 'utf8').split('\n')
+  const whole = readFileSync(join(values.out, '..', 'input.jsonl'), 'utf8').split('\n')
+  const records = isEmpty ? [] : whole
   await embedder.warm()
   const from = Date.now()
   const flights = []
@@ -79,7 +80,8 @@ async function worker(index, count) {
 
 if (values.as) {
   const [kind, index, count] = values.as.split('/')
-  const told = kind === 'alone' ? await alone() : await worker(Number(index), Number(count))
+  const told =
+    kind === 'alone' ? await alone(index === 'empty') : await worker(Number(index), Number(count))
   console.log(JSON.stringify(told))
   process.exit()
 }
@@ -99,13 +101,30 @@ const lines = Array.from({ length: shards * perShard }, (_, i) => line(i))
 const input = join(folder, 'input.jsonl')
 writeFileSync(input, lines.join('\n'))
 
+/** With the CPU time of the process and all that it started. */
 function run(as, out) {
   const args = [fileURLToPath(import.meta.url), '--model', values.model, '--as', as, '--out', out]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  let said = ''
+  const words = ['-c', '"$@"; times >&2', 'bash', process.execPath, ...args]
+  const child = spawn('bash', words, { stdio: ['ignore', 'pipe', 'pipe'] })
+  let [said, times] = ['', '']
   child.stdout.on('data', (data) => (said += data))
+  child.stderr.on('data', (data) => (times += data))
   return new Promise((resolve, reject) =>
-    child.once('close', (code) => (code === 0 ? resolve(JSON.parse(said)) : reject(new Error(as)))),
+    child.once('close', () => {
+      if (said === '') return reject(new Error(`${as}: ${times}`))
+      const parts = [
+        ...times
+          .trimEnd()
+          .split('\n')
+          .at(-1)
+          .matchAll(/(\d+)m([\d.]+)s/g),
+      ]
+      const cpu = parts.reduce(
+        (sum, [, minutes, seconds]) => sum + 60 * minutes + Number(seconds),
+        0,
+      )
+      return resolve({ ...JSON.parse(said), cpu })
+    }),
   )
 }
 
@@ -118,7 +137,10 @@ async function planned(name) {
   return out
 }
 
+const median = (some) => some.toSorted((a, b) => a - b)[some.length >> 1]
 const rates = {}
+/** CPU milliseconds a row, start and loading taken off by runs that embed nothing. */
+const cpu = {}
 const counts = values.workers.split(',').map(Number)
 for (let round = 0; round < Number(values.rounds); round++) {
   for (const count of [0, ...counts]) {
@@ -131,6 +153,10 @@ for (let round = 0; round < Number(values.rounds); round++) {
     const seconds =
       (Math.max(...told.map(({ to }) => to)) - Math.min(...told.map(({ from }) => from))) / 1000
     const rows = told.reduce((sum, one) => sum + one.rows, 0)
+    if (count <= 1) {
+      const empty = await run(count === 0 ? 'alone/empty' : 'worker/999999/1000000', out)
+      cpu[count] = [...(cpu[count] ?? []), ((told[0].cpu - empty.cpu) / rows) * 1000]
+    }
     rates[count] = [...(rates[count] ?? []), rows / seconds]
     if (values.times && count === 1) {
       const ms = readdirSync(join(out, 'receipts')).map(
@@ -145,7 +171,6 @@ for (let round = 0; round < Number(values.rounds); round++) {
     rmSync(out, { recursive: true })
   }
 }
-const median = (some) => some.toSorted((a, b) => a - b)[some.length >> 1]
 const base = median(rates[0])
 for (const [count, all] of Object.entries(rates)) {
   const rate = median(all)
@@ -155,4 +180,8 @@ for (const [count, all] of Object.entries(rates)) {
     `${name}: ${rate.toFixed(1)} rows/s (${all.map((one) => one.toFixed(1)).join(', ')}), ${(rate / base).toFixed(3)} of one process`,
   )
 }
+const [bare, fleet] = [median(cpu[0]), median(cpu[1] ?? [Number.NaN])]
+console.log(
+  `CPU a row: ${bare.toFixed(3)} ms, of a worker ${fleet.toFixed(3)} ms: ${((fleet / bare - 1) * 100).toFixed(1)} %`,
+)
 rmSync(folder, { recursive: true, force: true })

@@ -12,7 +12,7 @@ export function metricsText({ job, planned, done, missing, queue, finished }: St
     lines.push(`# HELP ${full} ${help}`, `# TYPE ${full} gauge`)
     for (const [state, value] of Object.entries(values)) {
       const more = state === '' ? '' : `,${label}="${state}"`
-      lines.push(`${full}{job="${job}"${more}} ${value}`)
+      lines.push(`${full}{fleet="${job}"${more}} ${value}`)
     }
   }
   gauge('shards', 'Shards, planned and with a receipt.', {
