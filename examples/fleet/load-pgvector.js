@@ -22,7 +22,7 @@ export async function loadInto(client, out, table) {
     const whole = rows.filter(({ vector }) => vector !== null)
     await client.query('BEGIN')
     await client.query(
-      `INSERT INTO ${table} SELECT * FROM unnest($1::text[], $2::vector[], $3::int[]) ON CONFLICT (id) DO UPDATE SET embedding = excluded.embedding`,
+      `INSERT INTO ${table} SELECT u.id, u.embedding::vector, u.tokens FROM unnest($1::text[], $2::text[], $3::int[]) AS u (id, embedding, tokens) ON CONFLICT (id) DO UPDATE SET embedding = excluded.embedding`,
       [
         whole.map(({ id }) => `${id}`),
         whole.map(({ vector }) => `[${vector.join(',')}]`),
