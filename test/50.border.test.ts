@@ -14,6 +14,7 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
     may: /^$/,
   },
   { room: /^lib\/chunk-blocks\.ts$/, may: /^lib\/chunk-headings\.ts$/ },
+  { room: /^lib\/thread\//, may: /^lib\/thread\/|^lib\/errors\.ts$/ },
   { room: /^lib\/errors\.ts$/, may: /^lib\/nearest\.ts$/ },
   { room: /^lib\/families\.ts$/, may: /^lib\/(options|prompts)\.ts$/ },
   { room: /^lib\/chunk\.ts$/, may: /^lib\/(chunk-blocks|errors)\.ts$/ },
@@ -50,7 +51,7 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   },
   {
     room: /^lib\/index\.ts$/,
-    may: /^lib\/(?!native|binding|database|job|engine|residence|process|model\.ts|gpu|cli|eval|fleet|mine|merge|pairs|search|server|synth|train|integrations)/,
+    may: /^lib\/(?!native|binding|database|job|engine|residence|process|model\.ts|gpu|cli|eval|fleet|mine|merge|pairs|search|server|synth|thread|train|integrations)/,
   },
   {
     room: /^lib\/models\//,
@@ -63,8 +64,9 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   },
   {
     room: /^lib\/fleet\//,
-    may: /^lib\/fleet\/|^lib\/(errors|index|npy|progress|root)\.ts$/,
-    dependencies: /^(bullmq|ioredis)$/,
+    may: /^lib\/(fleet|thread)\/|^lib\/(errors|index|npy|progress|root)\.ts$/,
+    dependencies:
+      /^(bullmq|ioredis|@nats-io\/(jetstream|transport-node)|hyparquet(-compressors)?|fzstd|apache-arrow|parquet-wasm\/node|@aws-sdk\/credential-provider-node)$/,
   },
   {
     room: /^lib\/eval\//,
@@ -89,7 +91,7 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
   },
   {
     room: /^lib\/search\//,
-    may: /^lib\/search\/|^lib\/models\/lock\.ts$|^lib\/(database|errors|index|progress|root)\.ts$/,
+    may: /^lib\/(search|thread)\/|^lib\/models\/lock\.ts$|^lib\/(database|errors|index|progress|root)\.ts$/,
     dependencies: /^(ignore|stemmer|htmlparser2|postal-mime|unpdf|@parcel\/watcher)$/,
   },
   {

@@ -1,5 +1,5 @@
 // A job of many shards: the same bytes whoever made them, whatever happened to the workers.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import {
   cpSync,
   existsSync,
@@ -9,20 +9,23 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
+import { jetstreamManager } from '@nats-io/jetstream'
+import { connect } from '@nats-io/transport-node'
 import { Redis } from 'ioredis'
 import { Embedder } from 'qwen3-embed'
 import {
   BullSource,
   finish,
+  JetStreamSource,
   type Outcome,
   plan,
   type PlanOptions,
+  type ShardSource,
   StaticSource,
   shareOf,
   status,
@@ -30,6 +33,13 @@ import {
   type WorkOptions,
 } from 'qwen3-embed/fleet'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  hasNats,
+  hasRedis,
+  natsServer,
+  type QueueServer,
+  redisServer,
+} from './fixtures/queue-servers.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'fleet-'))
@@ -74,7 +84,13 @@ async function worked(name: string, more: Partial<WorkOptions> = {}): Promise<Ou
 
 function files(name: string, part = 'shards'): Map<string, string> {
   const at = join(folder, name, part)
-  return new Map(readdirSync(at).map((file) => [file, readFileSync(join(at, file), 'base64')]))
+  return new Map(filesIn(name, part).map((file) => [file, readFileSync(join(at, file), 'base64')]))
+}
+
+/** None where nothing was written yet. */
+function filesIn(name: string, part: string): string[] {
+  const at = join(folder, name, part)
+  return existsSync(at) ? readdirSync(at) : []
 }
 
 interface Ran {
@@ -96,7 +112,7 @@ function command(words: string[], env: Record<string, string> = {}): Ran {
   return { child, ended }
 }
 
-const receipts = (name: string) => readdirSync(join(folder, name, 'receipts')).length
+const receipts = (name: string) => filesIn(name, 'receipts').length
 
 let undisturbed: Map<string, string>
 beforeAll(async () => {
@@ -201,7 +217,7 @@ describe('shards', () => {
   it('by workers that are killed are the same, and nothing else is left', async () => {
     await planned('killed')
     const out = join(folder, 'killed')
-    expect(await finish(out)).toMatchObject({ missing: { length: undisturbed.size / 2 } })
+    expect(await finish({ out })).toMatchObject({ missing: { length: undisturbed.size / 2 } })
     for (let kills = 0; kills < 3; kills++) {
       const before = receipts('killed')
       const { child, ended } = command(['work', out, '--threads', '1'])
@@ -218,9 +234,10 @@ describe('shards', () => {
     expect(finished.stdout).toContain('1,230 rows')
     const success = readFileSync(join(out, '_SUCCESS'), 'utf8')
     expect(JSON.parse(success).totals).toMatchObject({ rows: 1_230, failed: 0 })
-    expect((await finish(out)).totals).toEqual(JSON.parse(success).totals)
+    expect((await finish({ out })).totals).toEqual(JSON.parse(success).totals)
     expect(readFileSync(join(out, '_SUCCESS'), 'utf8')).toBe(success)
-    expect(readdirSync(out).sort()).toEqual(['_SUCCESS', 'manifest.json', 'receipts', 'shards'])
+    const left = ['_SUCCESS', 'inputs', 'manifest.json', 'receipts', 'shards']
+    expect(readdirSync(out).sort()).toEqual(left)
   })
 
   it('by a worker that is told to stop are whole, and the rest is done later', async () => {
@@ -321,10 +338,12 @@ describe('what goes wrong', () => {
     expect(more).toEqual([])
     expect(only).toMatchObject({ state: 'failed', error: { code: 'ERR_SHARD_DIFFERS' } })
     expect(readFileSync(shard).equals(bytes)).toBe(true)
-    expect(await finish(join(folder, 'differs'))).toMatchObject({ missing: ['shard-0000001'] })
+    expect(await finish({ out: join(folder, 'differs') })).toMatchObject({
+      missing: ['shard-0000001'],
+    })
     rmSync(shard)
     await worked('differs')
-    expect((await finish(join(folder, 'differs'))).totals).toMatchObject({ rows: 230 })
+    expect((await finish({ out: join(folder, 'differs') })).totals).toMatchObject({ rows: 230 })
   })
 
   it('another model, and a folder without a plan', async () => {
@@ -340,88 +359,114 @@ describe('what goes wrong', () => {
   })
 })
 
-const hasRedis = spawnSync('redis-server', ['--version']).status === 0
+const isHere = { redis: hasRedis, nats: hasNats }
+for (const [kind, here] of Object.entries(isHere))
+  if (!here) console.log(`79.fleet: ${kind}-server is not installed; its queue is not tested here`)
 
-describe.skipIf(!hasRedis)('a queue (skipped where redis-server is not installed)', () => {
-  let redis: ChildProcess
-  let url: string
+describe.each((['redis', 'nats'] as const).filter((kind) => isHere[kind]))(
+  'a queue on %s',
+  (kind) => {
+    let server: QueueServer
+    let url: string
 
-  beforeAll(async () => {
-    const port = await freePort()
-    url = `redis://127.0.0.1:${port}`
-    const words = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', folder]
-    redis = spawn('redis-server', words, { stdio: ['ignore', 'pipe', 'ignore'] })
-    let said = ''
-    for await (const data of redis.stdout!) {
-      said += data
-      if (said.includes('Ready to accept connections')) break
+    beforeAll(async () => {
+      const at = mkdtempSync(join(folder, kind))
+      server = await (kind === 'redis' ? redisServer(at) : natsServer(at))
+      url = server.url
+      await server.start()
+    })
+    afterAll(() => server.kill())
+
+    const opened = (job: string, leaseMs = 2_000): Promise<ShardSource> =>
+      kind === 'redis'
+        ? BullSource.open({ job, url, lockMs: leaseMs })
+        : JetStreamSource.open({ job, url, leaseMs })
+
+    /** All that the server holds is gone. */
+    const emptied = async () => {
+      if (kind === 'redis') {
+        const client = new Redis(url)
+        await client.flushall()
+        await client.quit()
+        return
+      }
+      const connection = await connect({ servers: url })
+      const { streams } = await jetstreamManager(connection)
+      for await (const { config } of streams.list()) await streams.delete(config.name)
+      await connection.close()
     }
-  })
-  afterAll(async () => {
-    const gone = new Promise((resolve) => redis.once('exit', resolve))
-    redis.kill()
-    await gone
-  })
 
-  const opened = (job: string) => BullSource.open({ job, url, lockMs: 2_000 })
+    it('gives a shard of a killed worker to another, and may be lost whole', async () => {
+      const { name, shards } = await planned(`queued-${kind}`)
+      const out = join(folder, `queued-${kind}`)
+      const source = await opened(name)
+      const ids = shards.map(({ id }) => id)
+      await source.enqueue(ids)
+      await source.enqueue(ids)
+      expect(await source.counts()).toEqual({ waiting: ids.length, running: 0, done: 0, failed: 0 })
 
-  it('gives a shard of a killed worker to another, and may be lost whole', async () => {
-    const { name, shards } = await planned('queued')
-    const out = join(folder, 'queued')
-    const source = await opened(name)
-    const ids = shards.map(({ id }) => id)
-    await source.enqueue(ids)
-    await source.enqueue(ids)
-    expect(await source.counts()).toEqual({ waiting: ids.length, running: 0, done: 0, failed: 0 })
+      const words = ['work', out, '--queue', url, '--lease', '2', '--threads', '1']
+      const [killed, other] = [command(words), command(words)]
+      while ((await source.counts()).done < 2) await sleep(2)
+      killed.child.kill('SIGKILL')
+      await killed.ended
+      while ((await source.counts()).done < 6) await sleep(2)
 
-    const words = ['work', out, '--queue', url, '--lease', '2', '--threads', '1']
-    const [killed, other] = [command(words), command(words)]
-    while ((await source.counts()).done < 2) await sleep(2)
-    killed.child.kill('SIGKILL')
-    await killed.ended
-    while ((await source.counts()).done < 6) await sleep(2)
+      await emptied()
+      const { code, stderr } = await other.ended
+      expect(code, stderr).toBe(0)
+      const asked = await command(['finish', out, '--queue', url]).ended
+      expect(asked.code, asked.stderr).toBe(1)
+      const { missing } = await status(out)
+      expect(missing.length).toBeGreaterThan(0)
+      expect((await source.counts()).waiting).toBe(missing.length)
+      const rest = await command(words).ended
+      expect(rest.code, rest.stderr).toBe(0)
+      expect(files(`queued-${kind}`)).toEqual(undisturbed)
+      expect((await finish({ out, source })).totals).toMatchObject({ rows: 1_230 })
+      await source.close()
+    })
 
-    const redisClient = new Redis(url)
-    await redisClient.flushall()
-    await redisClient.quit()
-    const { code, stderr } = await other.ended
-    expect(code, stderr).toBe(0)
-    const asked = await command(['finish', out, '--queue', url]).ended
-    expect(asked.code, asked.stderr).toBe(1)
-    const { missing } = await status(out)
-    expect(missing.length).toBeGreaterThan(0)
-    expect((await source.counts()).waiting).toBe(missing.length)
-    const rest = await command(words).ended
-    expect(rest.code, rest.stderr).toBe(0)
-    expect(files('queued')).toEqual(undisturbed)
-    expect((await finish(out, source)).totals).toMatchObject({ rows: 1_230 })
-    await source.close()
-  })
+    it('counts what failed for good, and hands back what was released', async () => {
+      const signal = new AbortController().signal
+      const [first, second] = [await opened('leases', 10_000), await opened('leases', 10_000)]
+      await first.enqueue(['shard-1'])
+      const held = (await first.claim(signal))!
+      await held.fail(new Error('again'), true)
+      const again = (await second.claim(signal))!
+      expect([again.shard, again.attempt]).toEqual(['shard-1', 2])
+      await again.fail(new Error('for good'), false)
+      expect(await first.counts()).toEqual({ waiting: 0, running: 0, done: 0, failed: 1 })
+      expect(await second.claim(signal)).toBeUndefined()
+      await first.enqueue(['shard-1'])
+      expect(await second.claim(signal)).toBeUndefined()
+      await first.enqueue(['shard-1'], true)
+      await (await first.claim(signal))!.release()
+      const last = (await second.claim(signal))!
+      await last.complete({} as never)
+      expect(await first.counts()).toEqual({ waiting: 0, running: 0, done: 1, failed: 0 })
+      await first.close()
+      await second.close()
+    })
 
-  it('takes a lease away from who is silent, and fails what fails for good', async () => {
-    const [lease, signal] = [{ job: 'leases', url, lockMs: 500 }, new AbortController().signal]
-    const [first, second] = [await BullSource.open(lease), await BullSource.open(lease)]
-    await first.enqueue(['shard-1'])
-    const held = (await first.claim(signal))!
-    // Redis forgets the lock, as it does when a worker was silent for too long.
-    const client = new Redis(url)
-    await client.del('bull:fleet-leases:shard-1:lock')
-    const again = (await second.claim(signal))!
-    expect(again.shard).toBe('shard-1')
-    while (!held.lost.aborted) await sleep(10)
-    await expect(held.complete({} as never)).rejects.toThrow()
-    await again.fail(new Error('for good'), false)
-    expect(await first.counts()).toEqual({ waiting: 0, running: 0, done: 0, failed: 1 })
-    expect(await second.claim(signal)).toBeUndefined()
-    await first.enqueue(['shard-1'], true)
-    const released = (await first.claim(signal))!
-    await released.release()
-    expect(await first.counts()).toMatchObject({ waiting: 1, failed: 0 })
-    await client.quit()
-    await first.close()
-    await second.close()
-  })
-})
+    it('takes a lease away from who is silent', async () => {
+      const signal = new AbortController().signal
+      const [first, second] = [await opened('silent', 500), await opened('silent', 500)]
+      await first.enqueue(['shard-1'])
+      const held = (await first.claim(signal))!
+      // As a frozen process: it says nothing for longer than its lease.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_200)
+      const again = (await second.claim(signal))!
+      expect(again.shard).toBe('shard-1')
+      while (!held.lost.aborted) await sleep(10)
+      await expect(held.complete({} as never)).rejects.toThrow()
+      await again.complete({} as never)
+      expect(await first.counts()).toEqual({ waiting: 0, running: 0, done: 1, failed: 0 })
+      await first.close()
+      await second.close()
+    })
+  },
+)
 
 it('knows its number from Kubernetes, Slurm and Batch', () => {
   expect(shareOf({ JOB_COMPLETION_INDEX: '3' }, 8)).toEqual({ index: 3, count: 8 })
@@ -431,14 +476,6 @@ it('knows its number from Kubernetes, Slurm and Batch', () => {
   expect(shareOf({})).toBeUndefined()
   expect(() => new StaticSource({ index: 4, count: 4 })).toThrow(RangeError)
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 const bytesOf = (vector: Float32Array) =>
   Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)

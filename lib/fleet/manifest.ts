@@ -1,11 +1,12 @@
 // What a job is, in one file: inputs, shards, and all that decides the bytes of a row.
 import { createHash } from 'node:crypto'
-import { mkdir, open, readFile, stat } from 'node:fs/promises'
 import { Qwen3Error } from '../errors.ts'
-import { type Folder, folderOf, publish, temporary } from './folder.ts'
+import { manifestName } from './job-files.ts'
+import { publishBytes } from './stores/draft.ts'
+import { locate, openStore, readWhole, type Store } from './stores/store.ts'
 
 export type ShardId = string
-export type ShardFormat = 'npy' | 'jsonl'
+export type ShardFormat = 'npy' | 'jsonl' | 'parquet'
 
 /** What decides the bytes of a row. */
 export interface JobFacts {
@@ -26,11 +27,14 @@ export interface JobFacts {
 }
 
 export interface PlannedInput {
+  /** On this machine, or in an object store. */
   readonly path: string
-  /** In bytes; with `modified` (ms) it tells whether the file is still the one that was planned. */
+  /** In bytes; with `version` (its time in ms, or its ETag) it tells whether the file is still the one that was planned. */
   readonly size: number
-  readonly modified: number
+  readonly version: string
   readonly records: number
+  /** Of CSV: its first line. */
+  readonly columns?: readonly string[]
 }
 
 export interface Shard {
@@ -40,12 +44,14 @@ export interface Shard {
   /** Its first record in that input, from 0; blank lines are no records. */
   readonly first: number
   readonly rows: number
-  /** Where its bytes are in a plain file; a compressed one is read from its start. */
+  /** Where its bytes are in a plain file of text. */
   readonly bytes?: readonly [from: number, to: number]
+  /** Of a compressed input: the file, in the job's place, that holds its records. */
+  readonly piece?: string
 }
 
 export interface Manifest {
-  readonly version: 1
+  readonly version: 2
   readonly job: JobFacts
   readonly inputs: readonly PlannedInput[]
   readonly shards: readonly Shard[]
@@ -61,72 +67,63 @@ export function digestOf(manifest: Manifest): string {
 }
 
 /** @throws Qwen3Error `ERR_FLEET` where there is another job's manifest. */
-export async function writeManifest(folder: Folder, manifest: Manifest): Promise<Job> {
-  for (const path of [folder.shards, folder.receipts, folder.drafts])
-    await mkdir(path, { recursive: true })
-  const text = `${JSON.stringify(manifest)}\n`
-  const draft = temporary(folder, 'manifest')
-  const file = await open(draft, 'wx')
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  const sha256 = createHash('sha256').update(text).digest('hex')
-  if ((await publish(draft, folder.manifest, sha256)) === 'different') {
+export async function writeManifest(store: Store, manifest: Manifest): Promise<Job> {
+  const bytes = Buffer.from(`${JSON.stringify(manifest)}\n`)
+  if ((await publishBytes(store, manifestName, bytes)) === 'different') {
     throw new Qwen3Error(
       'ERR_FLEET',
-      `${folder.manifest} is of another job`,
-      { path: folder.manifest },
-      { remedy: 'Choose another output folder, or remove this one.' },
+      `${store.root}/${manifestName} is of another job`,
+      { path: store.root },
+      { remedy: 'Choose another place for this one, or remove that one.' },
     )
   }
   return { ...manifest, name: digestOf(manifest) }
 }
 
 /** @throws Qwen3Error `ERR_FLEET` where there is none, or none of this version. */
-export async function readManifest(folder: Folder): Promise<Job> {
-  const text = await readFile(folder.manifest, 'utf8').catch((cause: Error) => {
+export async function readManifest(store: Store): Promise<Job> {
+  const text = await readWhole(store, manifestName).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'ENOENT') throw cause
     throw new Qwen3Error(
       'ERR_FLEET',
-      `There is no plan in ${folder.root}: ${cause.message}`,
-      { path: folder.manifest },
+      `There is no plan in ${store.root}`,
+      { path: store.root },
       { remedy: 'Make one first: qwen3-embed fleet plan INPUT… --out FOLDER.', cause },
     )
   })
   let manifest: Manifest | undefined
   try {
-    manifest = JSON.parse(text) as Manifest
+    manifest = JSON.parse(`${text}`) as Manifest
   } catch {
     // Told below.
   }
-  if (manifest?.version !== 1 || !Array.isArray(manifest.shards)) {
-    throw new Qwen3Error('ERR_FLEET', `${folder.manifest} is no plan of this version`, {
-      path: folder.manifest,
+  if (manifest?.version !== 2 || !Array.isArray(manifest.shards)) {
+    throw new Qwen3Error('ERR_FLEET', `${store.root}/${manifestName} is no plan of this version`, {
+      path: store.root,
     })
   }
   return { ...manifest, name: digestOf(manifest) }
 }
 
 /**
- * The job of a folder.
+ * The job of a folder, or of a place in an object store.
  *
  * @throws Qwen3Error `ERR_FLEET` where there is none
  */
 export function readJob(out: string): Promise<Job> {
-  return readManifest(folderOf(out))
+  return readManifest(openStore(out))
 }
 
 /** @throws Qwen3Error `ERR_INPUT_CHANGED` */
 export async function refuseChanged(input: PlannedInput, shard: ShardId): Promise<void> {
-  const facts = await stat(input.path).catch(() => undefined)
-  if (facts?.size === input.size && facts.mtimeMs === input.modified) return
+  const { store, name } = locate(input.path)
+  const facts = await store.stat(name)
+  if (facts?.size === input.size && facts.version === input.version) return
   throw inputChanged(
     input,
     shard,
     facts
-      ? `it had ${input.size} bytes of ${new Date(input.modified).toISOString()} and has ${facts.size} of ${facts.mtime.toISOString()}`
+      ? `it had ${input.size} bytes (version ${input.version}) and has ${facts.size} (version ${facts.version})`
       : 'it is not there',
   )
 }

@@ -1,10 +1,10 @@
-// Inputs cut into shards by bytes, so that each takes about the same time.
-import { stat } from 'node:fs/promises'
+// Inputs cut into shards, and the model asked for all that decides a row.
 import { resolve } from 'node:path'
-import { misuse, refuseUnknown } from '../errors.ts'
+import { misuse, Qwen3Error, refuseUnknown } from '../errors.ts'
 import type { Embedder } from '../index.ts'
-import { Meter, type OnProgress } from '../progress.ts'
-import { folderOf } from './folder.ts'
+import { Meter, type OnProgress, reporting } from '../progress.ts'
+import { Thread } from '../thread/thread.ts'
+import type { InputMethods } from './input/worker.ts'
 import {
   type Job,
   type PlannedInput,
@@ -12,12 +12,15 @@ import {
   type ShardFormat,
   writeManifest,
 } from './manifest.ts'
-import { isCompressed, parseRecord, recordLines } from './records.ts'
+import { isRemote, locate, openStore } from './stores/store.ts'
 
 export interface PlanOptions {
-  /** JSON lines, plain or .gz: strings, or objects with a text. */
+  /**
+   * JSON lines (strings, or objects with a text), CSV or TSV with a first line of names, plain or .gz or .zst; Parquet.
+   * Files of this machine or of object stores; `s3://bucket/prefix/` is all below.
+   */
   inputs: readonly string[]
-  /** The job's folder; every worker must see it under some path. */
+  /** The job's folder, which every worker must see under some path, or `s3://`, `gs://`, `az://`. */
   out: string
   /** The model, loaded; it stays its owner's. */
   embedder: Embedder
@@ -62,13 +65,24 @@ const known = [
 ] as const satisfies readonly (keyof PlanOptions)[]
 
 /**
- * Reads the inputs once and writes `manifest.json`. The same files and options give the same job.
+ * Reads the inputs once, in a thread, and writes `manifest.json`. The same files and options give the same job.
  *
- * @throws Qwen3Error `ERR_FLEET` where the folder holds another job; TypeError or RangeError for wrong options.
+ * @throws Qwen3Error `ERR_FLEET` where the place holds another job, or an input is none; TypeError or RangeError for
+ * wrong options; the signal's reason.
  */
 export async function plan(options: PlanOptions): Promise<Job> {
   refuseUnknown(options, known, 'option')
-  const { embedder, signal, onProgress, shardBytes = 2_000_000 } = options
+  const stop = new AbortController()
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal
+  return reporting(
+    options.onProgress,
+    () => stop.abort(),
+    (onProgress) => planning({ ...options, onProgress }, signal),
+  )
+}
+
+async function planning(options: PlanOptions, signal: AbortSignal): Promise<Job> {
+  const { embedder, shardBytes = 2_000_000 } = options
   const { format = 'npy', instruction = '', truncate = 'error', kernels = 'any' } = options
   const dimensions = options.dimensions ?? embedder.dimensions
   if (!Array.isArray(options.inputs) || options.inputs.length === 0)
@@ -82,27 +96,14 @@ export async function plan(options: PlanOptions): Promise<Job> {
       'the option dimensions',
       dimensions,
     )
-  if (format !== 'npy' && format !== 'jsonl')
-    throw misuse(TypeError, "'npy' or 'jsonl'", 'the option format', format)
+  if (!['npy', 'jsonl', 'parquet'].includes(format))
+    throw misuse(TypeError, "'npy', 'jsonl' or 'parquet'", 'the option format', format)
   if (truncate !== 'error' && truncate !== 'end')
     throw misuse(TypeError, "'error' or 'end'", 'the option truncate', truncate)
-  const facts = await Promise.all(options.inputs.map((path) => stat(path)))
-  const total = facts.reduce((sum, { size }) => sum + size, 0)
-  const meter = new Meter({ phase: 'plan', unit: 'bytes', total }, onProgress)
-  const inputs: PlannedInput[] = []
-  const shards: Shard[] = []
-  let before = 0
-  for (const [i, given] of options.inputs.entries()) {
-    const path = resolve(given)
-    const { size, mtimeMs: modified } = facts[i]!
-    const cut = await shardsOf(path, shardBytes, signal, (at) =>
-      meter.reach(before + Math.min(at, size)),
-    )
-    for (const shard of cut) shards.push({ id: idOf(shards.length), input: i, ...shard })
-    inputs.push({ path, size, modified, records: cut.reduce((sum, { rows }) => sum + rows, 0) })
-    before += size
-  }
-  meter.done()
+  const fields = { text: options.text ?? 'text', id: options.id ?? 'id' }
+  const found = await inputsOf(options.inputs)
+  const cutting = { most: shardBytes, fields, out: options.out }
+  const { inputs, shards } = await cutAll(found, cutting, signal, options.onProgress)
   const { fingerprint, queryFingerprint, path } = embedder.info
   const job = {
     model: options.model ?? path,
@@ -113,83 +114,69 @@ export async function plan(options: PlanOptions): Promise<Job> {
     truncate,
     format,
     kernels,
-    text: options.text ?? 'text',
-    id: options.id ?? 'id',
+    ...fields,
   }
-  return writeManifest(folderOf(options.out), { version: 1, job, inputs, shards })
+  return writeManifest(openStore(options.out), { version: 2, job, inputs, shards })
+}
+
+type Found = Omit<PlannedInput, 'records' | 'columns'>
+
+/** In their order; those below a prefix by name. */
+async function inputsOf(given: readonly string[]): Promise<Found[]> {
+  const found: Found[] = []
+  for (const one of given) {
+    if (isRemote(one) && one.endsWith('/')) {
+      const below: Found[] = []
+      for await (const { name, size, version } of openStore(one).list(''))
+        below.push({ path: `${one}${name}`, size, version })
+      found.push(...below.sort((a, b) => (a.path < b.path ? -1 : 1)))
+      continue
+    }
+    const path = isRemote(one) ? one : resolve(one)
+    const { store, name } = locate(path)
+    const item = await store.stat(name)
+    if (!item)
+      throw new Qwen3Error('ERR_FLEET', `Expected an input at ${path}, which is not there`, {
+        path,
+      })
+    found.push({ path, size: item.size, version: item.version })
+  }
+  return found
 }
 
 /** A number first would be taken for a queue's own. */
 const idOf = (index: number) => `shard-${`${index}`.padStart(7, '0')}`
 
-async function shardsOf(
-  path: string,
-  most: number,
-  signal: AbortSignal | undefined,
-  onBytes: (at: number) => void,
-): Promise<Omit<Shard, 'id' | 'input'>[]> {
-  const shards: Omit<Shard, 'id' | 'input'>[] = []
-  const isPlain = !isCompressed(path)
-  let first = 0
-  let rows = 0
-  let from = 0
-  let to = 0
-  const close = () => {
-    if (rows > 0) shards.push({ first, rows, ...(isPlain ? { bytes: [from, to] as const } : {}) })
-    first += rows
-    rows = 0
-    from = to
-  }
-  for await (const lines of recordLines(path, signal)) {
-    for (const line of lines) {
-      if (rows > 0 && line.to - from > most) close()
-      if (rows === 0) from = line.from
-      rows++
-      to = line.to
+async function cutAll(
+  found: readonly Found[],
+  cutting: { most: number; fields: { text: string; id: string }; out: string },
+  signal: AbortSignal,
+  onProgress: OnProgress | undefined,
+): Promise<{ inputs: PlannedInput[]; shards: Shard[] }> {
+  const total = found.reduce((sum, { size }) => sum + size, 0)
+  const meter = new Meter({ phase: 'plan', unit: 'bytes', total }, onProgress)
+  const thread = new Thread<InputMethods>(new URL('./input/worker.js', import.meta.url), {})
+  const inputs: PlannedInput[] = []
+  const shards: Shard[] = []
+  let before = 0
+  try {
+    for (const [input, facts] of found.entries()) {
+      const { path, size } = facts
+      const onBytes = (at: unknown) => meter.reach(before + Math.min(at as number, size))
+      const cut = await thread
+        .call('cut', [{ ...cutting, path, size }], onBytes, signal)
+        .catch((error: unknown) => {
+          throw signal.aborted ? signal.reason : error
+        })
+      for (const shard of cut.shards) shards.push({ id: idOf(shards.length), input, ...shard })
+      const { records, columns } = cut
+      inputs.push({ ...facts, records, ...(columns ? { columns } : {}) })
+      before += size
+      meter.reach(before)
     }
-    onBytes(to)
+  } finally {
+    await thread.end()
   }
-  close()
-  return shards
-}
-
-/** How fast one worker is, and what a million records take at that speed. */
-export interface Estimate {
-  /** Records a second of one worker. */
-  readonly rate: number
-  readonly workerHours: number
-  readonly workerHoursPerMillion: number
-}
-
-/** From a rate (records a second of one worker) that was measured elsewhere, or by {@link measure}. */
-export function estimate(job: Job, rate: number): Estimate {
-  const records = job.inputs.reduce((sum, { records }) => sum + records, 0)
-  return { rate, workerHours: records / rate / 3600, workerHoursPerMillion: 1e6 / rate / 3600 }
-}
-
-const sampleShards = 8
-const samplePerShard = 16
-
-/** Embeds the first records of some shards. @returns records a second */
-export async function measure(job: Job, embedder: Embedder, signal?: AbortSignal): Promise<number> {
-  const { dimensions, instruction } = job.job
-  const readable = job.shards.filter(({ first, bytes }) => bytes !== undefined || first === 0)
-  const step = Math.max(1, Math.floor(readable.length / sampleShards))
-  const texts: string[] = []
-  for (let i = 0; i < readable.length && i < step * sampleShards; i += step) {
-    const { input, bytes, rows } = readable[i]!
-    let left = Math.min(samplePerShard, rows)
-    for await (const lines of recordLines(job.inputs[input]!.path, signal, bytes)) {
-      for (const line of lines.slice(0, left)) {
-        const parsed = parseRecord(line.bytes, job.job, 0)
-        if ('text' in parsed) texts.push(parsed.text)
-      }
-      left -= lines.length
-      if (left <= 0) break
-    }
-  }
-  await embedder.warm(signal ? { signal } : {})
-  const startedAt = performance.now()
-  await embedder.embedEach(texts, { instruction, dimensions, truncate: 'end', signal })
-  return texts.length / ((performance.now() - startedAt) / 1000)
+  meter.done()
+  return { inputs, shards }
 }

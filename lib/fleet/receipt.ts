@@ -1,9 +1,8 @@
 // What says that a shard is done. `finish` believes receipts, and nothing else.
-import { createHash } from 'node:crypto'
-import { open, readdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { type Folder, publish, temporary } from './folder.ts'
-import type { ShardId } from './manifest.ts'
+import { receiptName, receiptsPrefix, shardNames } from './job-files.ts'
+import type { ShardFormat, ShardId } from './manifest.ts'
+import { publishBytes } from './stores/draft.ts'
+import { readWhole, type Store } from './stores/store.ts'
 
 export interface Receipt {
   readonly shard: ShardId
@@ -16,69 +15,57 @@ export interface Receipt {
   /** Of the vectors' file, and of that of ids where there is one. */
   readonly sha256: string
   readonly idsSha256: string
+  /** Of the vectors' file. */
   readonly bytes: number
   readonly fingerprint: string
   readonly kernels: string
   /** Of this package. */
   readonly version: string
+  /** From the first record to the last vector, in milliseconds: for rates. */
+  readonly ms: number
 }
 
-export const receiptPath = (folder: Folder, shard: ShardId) =>
-  join(folder.receipts, `${shard}.json`)
-
-export async function readReceipt(folder: Folder, shard: ShardId): Promise<Receipt | undefined> {
-  const text = await readFile(receiptPath(folder, shard), 'utf8').catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined
-      throw error
-    },
-  )
-  return text === undefined ? undefined : (JSON.parse(text) as Receipt)
-}
-
-/** Whether the files that it speaks of are there, of the length they had. */
-export async function holds(
-  folder: Folder,
-  { shard, bytes, idsSha256 }: Receipt,
-): Promise<boolean> {
-  const at = (ending: string) =>
-    stat(join(folder.shards, `${shard}${ending}`)).catch(() => undefined)
-  if (idsSha256 === '') return (await at('.jsonl'))?.size === bytes
-  return (await at('.npy'))?.size === bytes && (await at('.ids.jsonl')) !== undefined
-}
-
-/** The receipts of a job, `atOnce` at a time. */
-export async function readReceipts(folder: Folder, job: string): Promise<Map<ShardId, Receipt>> {
-  const names = await readdir(folder.receipts).catch(() => [])
-  const receipts = new Map<ShardId, Receipt>()
-  const atOnce = 64
-  for (let from = 0; from < names.length; from += atOnce) {
-    const some = names.slice(from, from + atOnce).filter((name) => name.endsWith('.json'))
-    const read = await Promise.all(some.map((name) => readReceipt(folder, name.slice(0, -5))))
-    for (const receipt of read) if (receipt?.job === job) receipts.set(receipt.shard, receipt)
-  }
-  return receipts
+export async function readReceipt(store: Store, shard: ShardId): Promise<Receipt | undefined> {
+  const text = await readWhole(store, receiptName(shard)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  return text === undefined ? undefined : (JSON.parse(`${text}`) as Receipt)
 }
 
 /** The first receipt of a shard stands. */
-export async function writeReceipt(folder: Folder, receipt: Receipt): Promise<void> {
-  const text = `${JSON.stringify(receipt)}\n`
-  await publishText(folder, receiptPath(folder, receipt.shard), `${receipt.shard}.receipt`, text)
+export async function writeReceipt(store: Store, receipt: Receipt): Promise<void> {
+  await publishBytes(store, receiptName(receipt.shard), Buffer.from(`${JSON.stringify(receipt)}\n`))
 }
 
-export async function publishText(
-  folder: Folder,
-  path: string,
-  name: string,
-  text: string,
-): Promise<void> {
-  const draft = temporary(folder, name)
-  const file = await open(draft, 'wx')
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
+/** Digests of the files that it speaks of, by their names. */
+export function digestsOf(receipt: Receipt, format: ShardFormat): Map<string, string> {
+  const digests = format === 'npy' ? [receipt.idsSha256, receipt.sha256] : [receipt.sha256]
+  return new Map(shardNames(receipt.shard, format).map((name, i) => [name, digests[i]!]))
+}
+
+/** Whether the files that it speaks of are there, that of the vectors of the length it had. */
+export async function holds(store: Store, receipt: Receipt, format: ShardFormat): Promise<boolean> {
+  const items = await Promise.all(shardNames(receipt.shard, format).map((name) => store.stat(name)))
+  return items.every((item) => item !== undefined) && items.at(-1)?.size === receipt.bytes
+}
+
+/** Requests at a time. */
+export const atOnce = 64
+
+/** The receipts of a job. */
+export async function readReceipts(store: Store, job: string): Promise<Map<ShardId, Receipt>> {
+  const receipts = new Map<ShardId, Receipt>()
+  let some: ShardId[] = []
+  const read = async () => {
+    const found = await Promise.all(some.map((shard) => readReceipt(store, shard)))
+    for (const receipt of found) if (receipt?.job === job) receipts.set(receipt.shard, receipt)
+    some = []
   }
-  await publish(draft, path, createHash('sha256').update(text).digest('hex'))
+  for await (const { name } of store.list(receiptsPrefix)) {
+    if (name.endsWith('.json')) some.push(name.slice(receiptsPrefix.length, -'.json'.length))
+    if (some.length >= atOnce) await read()
+  }
+  await read()
+  return receipts
 }

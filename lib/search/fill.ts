@@ -4,7 +4,7 @@ import type { Embedder, OnProgress } from '../index.ts'
 import { Meter } from '../progress.ts'
 import type { FilledFile, PendingFile } from './store/store.ts'
 import type { StoreMethods } from './store/worker.ts'
-import type { Thread } from './thread.ts'
+import type { Thread } from '../thread/thread.ts'
 
 /** What a kill costs at most, about: two batches. */
 const batchMs = 2_000

@@ -4,7 +4,7 @@ import type { OnProgress } from '../index.ts'
 import { Meter } from '../progress.ts'
 import { Reader } from './files/reader.ts'
 import type { StoreMethods } from './store/worker.ts'
-import type { Thread } from './thread.ts'
+import type { Thread } from '../thread/thread.ts'
 import type { ReadFile, Root, SameFile, Wanted } from './types.ts'
 
 export interface Report {

@@ -2,6 +2,9 @@
 
 #include <sqlite3.h>
 
+#include <filesystem>
+#include <system_error>
+
 #include "index/refused.h"
 #include "index/words.h"
 
@@ -11,6 +14,23 @@ namespace {
 
 // Waits of a writer for another one, and of anyone for a checkpoint.
 constexpr int kBusyMs = 10'000;
+
+// A file that nobody can write to: SQLite then needs no file beside it to agree with writers. What a
+// URI sets apart is escaped.
+std::string immutable_uri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    const bool plain = c != '%' && c != '?' && c != '#';
+    uri += plain ? std::string(1, c) : c == '%' ? "%25" : c == '?' ? "%3f" : "%23";
+  }
+  return uri + "?immutable=1";
+}
+
+bool has_content(const std::string& path) {
+  std::error_code error;
+  const auto n_bytes = std::filesystem::file_size(std::filesystem::u8path(path), error);
+  return !error && n_bytes > 0;
+}
 
 struct Finalize {
   void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
@@ -77,7 +97,18 @@ Database::Database(const std::string& path, Access access)
   const int flags = access == Access::kRead    ? SQLITE_OPEN_READONLY
                     : access == Access::kWrite ? SQLITE_OPEN_READWRITE
                                                : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-  const int status = sqlite3_open_v2(path.c_str(), &handle_, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  open(path, flags);
+  // On a medium that takes no file beside it, reading fails with the first page.
+  if (access != Access::kRead || !has_content(path) || has_content(path + "-wal")) return;
+  const int status = sqlite3_exec(handle_, "PRAGMA schema_version", nullptr, nullptr, nullptr);
+  const int kind = status & 0xff;
+  if (kind != SQLITE_CANTOPEN && kind != SQLITE_READONLY) return;
+  sqlite3_close(handle_);
+  open(immutable_uri(path), flags | SQLITE_OPEN_URI);
+}
+
+void Database::open(const std::string& name, int flags) {
+  const int status = sqlite3_open_v2(name.c_str(), &handle_, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   if (status != SQLITE_OK) {
     Failure failure = refused(status, handle_, path_);
     sqlite3_close(handle_);

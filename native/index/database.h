@@ -29,7 +29,8 @@ class Database {
  public:
   enum class Access { kRead, kWrite, kCreate };
 
-  // A file that is to be read or written must be there.
+  // A file that is to be read or written must be there. One that lies where nobody can write is
+  // read as it stands.
   Database(const std::string& path, Access access);
   ~Database();
   Database(const Database&) = delete;
@@ -52,6 +53,7 @@ class Database {
 
  private:
   struct Statements;
+  void open(const std::string& name, int flags);
   sqlite3_stmt* prepared(const std::string& statement);
 
   std::string path_;

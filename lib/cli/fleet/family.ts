@@ -12,9 +12,9 @@ export const fleet: Command = {
   summary: 'embed more than one machine can: plan, work on many, finish',
   usage: ['plan|work|status|finish …'],
   about: [
-    'plan cuts JSON lines into shards; workers on any number of machines that see one folder embed them, each shard once ' +
+    'plan cuts files of records into shards; workers on any number of machines that see one place embed them, each shard once ' +
       'for good; finish checks that all are there. Workers may be killed at any moment.',
-    'Shards come from a queue (--queue, with Redis) or by the number that Kubernetes, Slurm or AWS Batch give a worker.',
+    'Shards come from a queue (--queue, Redis or NATS) or by the number that Kubernetes, Slurm or AWS Batch give a worker.',
   ],
   options: {},
   examples: members.map(({ examples }) => examples[0]!),

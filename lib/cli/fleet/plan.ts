@@ -1,4 +1,4 @@
-import { estimate, type Job, measure, plan } from '../../fleet/index.ts'
+import { estimate, type Job, measure, plan, type ShardFormat } from '../../fleet/index.ts'
 import { Embedder } from '../../index.ts'
 import type { Command } from '../command.ts'
 import { findModel, load, loadOptions } from '../load.ts'
@@ -10,12 +10,13 @@ import { queueOf, queueOption } from './source.ts'
 
 export const planCommand: Command = {
   name: 'fleet plan',
-  summary: 'cut JSON lines into shards, and say what they will take',
+  summary: 'cut records into shards, and say what they will take',
   usage: ['INPUT… --out FOLDER [OPTIONS]'],
   about: [
-    'INPUT is JSON lines, plain or .gz: strings, or objects with a text and an id. Plain files are read by byte ranges; ' +
-      'of a .gz every shard is read from its start, so many files of moderate size do better than one.',
-    'FOLDER/manifest.json holds the shards and all that decides the bytes of a row; its digest is the name of the job.',
+    'INPUT is JSON lines (strings, or objects with a text and an id), CSV or TSV with a first line of names, each plain, .gz ' +
+      'or .zst, or Parquet: files, or objects as s3://bucket/name, or all below s3://bucket/prefix/. Records of ' +
+      'compressed files are laid down in pieces beside the plan, so that no shard reads a file from its start.',
+    'FOLDER, or s3://bucket/prefix (gs://, az://), gets manifest.json: the shards and all that decides the bytes of a row; its digest is the name of the job.',
   ],
   options: {
     out: { value: 'FOLDER', short: 'o', help: "the job's folder, which every worker sees" },
@@ -26,8 +27,8 @@ export const planCommand: Command = {
     format: {
       value: 'NAME',
       short: 'f',
-      choices: ['npy', 'jsonl'],
-      help: 'npy (and ids as JSON lines) or jsonl; default: npy',
+      choices: ['npy', 'jsonl', 'parquet'],
+      help: 'npy (and ids as JSON lines), jsonl or parquet; default: npy',
     },
     text: { value: 'FIELD', help: 'where the text is; default: text' },
     id: { value: 'FIELD', help: 'where the id is; default: id, or the number of the record' },
@@ -58,7 +59,7 @@ export const planCommand: Command = {
   async run(args, session) {
     const out = args.text('out')
     if (out === undefined) throw new Misuse("Expected --out FOLDER: the job's folder")
-    if (args.positionals.length === 0) throw new Misuse('Expected files of JSON lines')
+    if (args.positionals.length === 0) throw new Misuse('Expected files of records')
     const price = args.number('price', 0)
     const given = args.number('rate', 0.001)
     const dimensions = args.integer('dimensions', 32)
@@ -73,7 +74,7 @@ export const planCommand: Command = {
         embedder,
         model: found.bundled ? 'mini' : found.name,
         shardBytes,
-        format: args.text('format') === 'jsonl' ? 'jsonl' : 'npy',
+        format: args.text('format') as ShardFormat | undefined,
         instruction: args.text('instruction'),
         dimensions,
         truncate: args.text('truncate') === 'end' ? 'end' : 'error',
@@ -86,7 +87,7 @@ export const planCommand: Command = {
       progress.end()
       const queue = await queueOf(args, out)
       await queue?.enqueue(job.shards.map(({ id }) => id)).finally(() => queue.close())
-      const rate = given ?? (await measure(job, embedder, session.signal))
+      const rate = given ?? (await measure(job, embedder, out, session.signal))
       const told = { ...facts(job), ...estimate(job, rate), isMeasured: given === undefined, price }
       if (args.has('json')) await printJson(told)
       else await print(text(told, out))

@@ -1,5 +1,12 @@
 // Options that say where shards come from.
-import { BullSource, readJob, type ShardSource, StaticSource, shareOf } from '../../fleet/index.ts'
+import {
+  BullSource,
+  JetStreamSource,
+  readJob,
+  type ShardSource,
+  StaticSource,
+  shareOf,
+} from '../../fleet/index.ts'
 import type { Arguments, Options } from '../arguments.ts'
 import { Misuse } from '../misuse.ts'
 
@@ -12,7 +19,10 @@ export const shareOptions: Options = {
 }
 
 export const queueOption: Options = {
-  queue: { value: 'URL', help: 'a BullMQ queue there: redis://… (packages bullmq and ioredis)' },
+  queue: {
+    value: 'URL',
+    help: 'a queue there: redis://… (BullMQ: packages bullmq and ioredis) or nats://… (JetStream: @nats-io/transport-node and @nats-io/jetstream)',
+  },
 }
 
 export const leaseOptions: Options = {
@@ -30,14 +40,16 @@ export const leaseOptions: Options = {
 export async function queueOf(args: Arguments, out: string): Promise<ShardSource | undefined> {
   const url = args.text('queue')
   if (url === undefined) return undefined
-  if (!/^rediss?:\/\//.test(url)) throw new Misuse(`--queue takes redis://HOST:PORT, not ${url}`)
-  const lease = args.number('lease', 0.5)
-  return BullSource.open({
-    job: (await readJob(out)).name,
-    url,
-    lockMs: lease === undefined ? undefined : lease * 1000,
-    maxStalls: args.integer('max-stalls', 0),
-  })
+  const kind = /^(rediss?|nats|tls):\/\//.exec(url)?.[1]
+  if (kind === undefined)
+    throw new Misuse(`--queue takes redis://HOST:PORT or nats://HOST:PORT, not ${url}`)
+  const job = (await readJob(out)).name
+  const seconds = args.number('lease', 0.5)
+  const leaseMs = seconds === undefined ? undefined : seconds * 1000
+  const maxStalls = args.integer('max-stalls', 0)
+  if (kind.startsWith('redis')) return BullSource.open({ job, url, lockMs: leaseMs, maxStalls })
+  const maxDeliveries = maxStalls === undefined ? undefined : maxStalls + 1
+  return JetStreamSource.open({ job, url, leaseMs, maxDeliveries })
 }
 
 export function outOf(args: Arguments): string {

@@ -1,4 +1,4 @@
-import { status } from '../../fleet/index.ts'
+import { metricsText, status } from '../../fleet/index.ts'
 import type { Command } from '../command.ts'
 import { bytes, count, counted } from '../numbers.ts'
 import { print, printJson } from '../print.ts'
@@ -8,8 +8,15 @@ export const statusCommand: Command = {
   name: 'fleet status',
   summary: 'how far a job is, by its receipts',
   usage: ['FOLDER [OPTIONS]'],
-  about: [],
-  options: { ...queueOption, json: { help: 'as JSON' } },
+  about: [
+    'With --metrics as gauges for Prometheus: into a file of the node exporter, or to a push gateway. ' +
+      'qwen3_embed_fleet_shards_left is what autoscalers need.',
+  ],
+  options: {
+    ...queueOption,
+    json: { help: 'as JSON' },
+    metrics: { help: "in Prometheus' text form" },
+  },
   examples: [['qwen3-embed fleet status job', 'shards done and missing']],
 
   async run(args) {
@@ -18,6 +25,10 @@ export const statusCommand: Command = {
     const found = await status(out, source).finally(() => source?.close())
     if (args.has('json')) {
       await printJson(found)
+      return true
+    }
+    if (args.has('metrics')) {
+      await print(metricsText(found))
       return true
     }
     const { done, planned, kernels, queue } = found

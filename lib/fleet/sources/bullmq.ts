@@ -20,7 +20,9 @@ export interface BullSourceOptions {
 }
 
 const attempts = 3
-const pollMs = 500
+/** At the end of a job all workers ask: a thousand of them must not keep the queue busy with it. */
+const firstPollMs = 250
+const longestPollMs = 5_000
 const addedAtOnce = 1_000
 
 export class BullSource implements ShardSource {
@@ -88,14 +90,14 @@ export class BullSource implements ShardSource {
       this.#worker = this.#makeWorker()
       await this.#worker.startStalledCheckTimer()
     }
-    for (;;) {
+    for (let pollMs = firstPollMs; ; pollMs = Math.min(longestPollMs, pollMs * 2)) {
       signal.throwIfAborted()
       const job = await this.#worker.getNextJob(this.#token, { block: false })
       if (job) return this.#claimed(job)
       const { waiting, running } = await this.counts()
       if (waiting + running === 0) return undefined
       // What others hold may come back.
-      await sleep(pollMs, undefined, { signal }).catch(() => {})
+      await sleep(pollMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {})
     }
   }
 

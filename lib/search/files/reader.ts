@@ -1,6 +1,6 @@
 // Walks and reads in a thread that may be lost: a file that ends it, or keeps it for too long, is one that failed.
 import { Qwen3Error } from '../../index.ts'
-import { Thread } from '../thread.ts'
+import { Thread } from '../../thread/thread.ts'
 import type { Entry, ReadFile, Rules, SameFile, Wanted } from '../types.ts'
 import type { Document } from '../options.ts'
 import { Unreadable } from './document.ts'

@@ -1,5 +1,5 @@
 // The thread that walks folders and reads files: what it is handed may be hostile, so it can be ended at any time.
-import { serveThread } from '../serve-thread.ts'
+import { serveThread } from '../../thread/serve.ts'
 import type { Rules, Wanted } from '../types.ts'
 import type { Document } from '../options.ts'
 import { readFile, readGiven } from './read.ts'

@@ -1,6 +1,6 @@
 // The thread that owns the index file.
 import { workerData } from 'node:worker_threads'
-import { serveThread } from '../serve-thread.ts'
+import { serveThread } from '../../thread/serve.ts'
 import { answer, passageOf } from './answer.ts'
 import { backup, check, digest, exported } from './check.ts'
 import { probeRanks, probes, putProbes } from './probes.ts'

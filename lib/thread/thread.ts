@@ -1,6 +1,6 @@
 // Calls into a worker thread of ours, one after another, and what it says meanwhile.
 import { type ResourceLimits, Worker } from 'node:worker_threads'
-import { type Facts, Qwen3Error, type Qwen3ErrorCode } from '../index.ts'
+import { type Facts, Qwen3Error, type Qwen3ErrorCode } from '../errors.ts'
 
 export interface Call {
   readonly number: number
@@ -53,14 +53,27 @@ export class Thread<M extends Methods> {
     method: K,
     args: Parameters<M[K]>,
     onNews?: (news: unknown) => void,
+    signal?: AbortSignal,
   ): Promise<Awaited<ReturnType<M[K]>>> {
     if (this.#gone) return Promise.reject(this.#gone)
     const number = this.#next++
     this.#worker.ref()
-    return new Promise((resolve, reject) => {
-      this.#pending.set(number, { resolve: resolve as (value: unknown) => void, reject, onNews })
+    // What the call makes of it is what it rejects with: it may have things to put away.
+    const abort = () => this.#worker.postMessage({ abort: number })
+    const ended = new Promise((resolve, reject) => {
+      this.#pending.set(number, { resolve, reject, onNews })
       this.#worker.postMessage({ number, method, args } satisfies Call)
+      if (signal?.aborted) abort()
+      else signal?.addEventListener('abort', abort, { once: true })
     })
+    return ended.finally(() => signal?.removeEventListener('abort', abort)) as Promise<
+      Awaited<ReturnType<M[K]>>
+    >
+  }
+
+  /** Whether it ended: no call will be answered. */
+  get isGone(): boolean {
+    return this.#gone !== undefined
   }
 
   /** Ends it, whatever it is at; calls that wait are rejected. */

@@ -1,10 +1,10 @@
 // Records to rows, in order, whatever single records do: a text that kills the process that computes it is found by
 // halving, and its row says so.
-import { Qwen3Error } from '../errors.ts'
-import type { EmbeddedText, Embedder, EmbedOptions } from '../index.ts'
-import type { JobFacts } from './manifest.ts'
-import { type Line, parseRecord, type Parsed } from './records.ts'
-import { type Row, rowOf } from './shard-file.ts'
+import { Qwen3Error } from '../../errors.ts'
+import type { EmbeddedText, Embedder, EmbedOptions } from '../../index.ts'
+import type { Parsed, Sized } from '../input/records.ts'
+import type { JobFacts } from '../manifest.ts'
+import { type Row, rowOf } from '../output/shard-file.ts'
 
 const mostTexts = 512
 const mostBytes = 16_384
@@ -18,22 +18,17 @@ interface Batch {
 }
 
 /** Where one batch ends depends on the records alone, so every worker makes the same ones. */
-export async function* batchesOf(
-  lines: AsyncIterable<Line[]>,
-  job: JobFacts,
-  first: number,
-): AsyncGenerator<Parsed[]> {
+export async function* batchesOf(records: AsyncIterable<Sized[]>): AsyncGenerator<Parsed[]> {
   let batch: Parsed[] = []
-  let bytes = 0
-  let place = first
-  for await (const some of lines) {
-    for (const line of some) {
-      batch.push(parseRecord(line.bytes, job, place++))
-      bytes += line.bytes.length
-      if (batch.length < mostTexts && bytes < mostBytes) continue
+  let total = 0
+  for await (const some of records) {
+    for (const { record, bytes } of some) {
+      batch.push(record)
+      total += bytes
+      if (batch.length < mostTexts && total < mostBytes) continue
       yield batch
       batch = []
-      bytes = 0
+      total = 0
     }
   }
   if (batch.length > 0) yield batch
