@@ -244,9 +244,6 @@ describe('refused before anything runs', () => {
     })
     writeFileSync(at('broken.jsonl'), '{"query":"a","positive":"b"}\n{"query":')
     await expect(wrong({ data: at('broken.jsonl') })).rejects.toThrow(/Line 2 of .* is not JSON/)
-    await expect(wrong({ model: fixture('rerank') })).rejects.toMatchObject({
-      code: 'ERR_MODEL_MISMATCH',
-    })
     await expect(wrong({ model: fixture('minilm') })).rejects.toMatchObject({
       code: 'ERR_MODEL_UNSUPPORTED',
     })
