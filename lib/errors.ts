@@ -37,6 +37,7 @@ export type Qwen3ErrorCode =
   | 'ERR_SHARD_DIFFERS'
   | 'ERR_INPUT_CHANGED'
   | 'ERR_RECORD'
+  | 'ERR_ENDPOINT'
 
 export type Facts = Readonly<Record<string, string | number>>
 

@@ -292,6 +292,7 @@ describe('the command', () => {
     [['train', 'x.jsonl', '-o', 'y', '--learning-rate', 'fast'], /such as 1e-4/],
     [['mine', 'x.jsonl'], /Expected --output FILE/],
     [['synth'], /Expected a folder of Markdown/],
+    [['synth', '.', '-o', 'x', '--endpoint', 'http://localhost:1/v1'], /--generator NAME together/],
   ])('%j is misuse', async (args, sentence) => {
     const { code, output } = await run(...args)
     expect(output).toMatch(sentence)
