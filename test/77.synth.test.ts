@@ -134,7 +134,7 @@ describe('a language model behind an endpoint', () => {
     const { rows } = await run(url, { configuration: 'sampled', language: 'German' })
     expect(calls.length).toBe(16)
     expect(rows[0]!.source).toMatchObject({ language: 'German' })
-    expect(new Set(rows.map(({ source }) => source['type'])).size).toBeGreaterThan(1)
+    expect(new Set(rows.map(({ source }) => source.type)).size).toBeGreaterThan(1)
   })
 
   it('is asked again after what passes, and after an answer without the form', async () => {

@@ -1,6 +1,6 @@
 // Queries by a language model: for each passage the nearest personas, one call that chooses how is asked, one that asks.
 import { createHash } from 'node:crypto'
-import { type Embedder, type OnProgress } from '../../index.ts'
+import type { Embedder, OnProgress } from '../../index.ts'
 import { corpusOf, type NearOptions, nearest } from '../../pairs/near.ts'
 import { randomOf } from '../../pairs/random.ts'
 import { Meter } from '../../progress.ts'
