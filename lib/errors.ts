@@ -38,6 +38,7 @@ export type Qwen3ErrorCode =
   | 'ERR_INPUT_CHANGED'
   | 'ERR_RECORD'
   | 'ERR_STORE'
+  | 'ERR_ENDPOINT'
 
 export type Facts = Readonly<Record<string, string | number>>
 

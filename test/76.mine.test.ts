@@ -2,12 +2,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Embedder, similarity } from 'qwen3-embed'
+import { Embedder, Reranker, similarity } from 'qwen3-embed'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type MineOptions, mine } from '../dist/mine/index.js'
 import { synth } from '../dist/synth/index.js'
 import { containment, gramsOf } from '../lib/pairs/grams.ts'
 import { sectionsOf } from '../lib/synth/sections.ts'
+import { fixture } from './fixtures/models.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mine-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -84,6 +85,50 @@ describe('mining', () => {
     expect((await find({ data: given, pick: 'random', seed: 5 })).rows).not.toEqual(mined)
   })
 
+  it('asks a judge: what it says yes to is no wrong answer, and a right one where asked for', async () => {
+    await using judge = await Reranker.load(fixture('rerank'))
+    const data = rows.slice(0, 12)
+    const corpus = rows.map(({ positive }) => positive)
+    const options = { data, corpus, reranker: judge, negatives: 4 }
+    const { rows: mined, report } = await find(options)
+    // Of random weights it says yes and no at random, and always the same.
+    let dropped = 0
+    for (const [i, { negatives }] of mined.entries()) {
+      const { query, positive } = data[i]!
+      const own = (await judge.score([[query, positive]], { truncate: 'end' }))[0]!
+      const isWrong = (score: number) => score < 0.5 && score <= 0.9 * own
+      const said = async (texts: string[]) =>
+        judge.score(
+          texts.map((text) => [query, text] as [string, string]),
+          { truncate: 'end' },
+        )
+      for (const score of await said(negatives)) expect(isWrong(score)).toBe(true)
+      const { rows: plain } = await find({
+        ...options,
+        data: [data[i]!],
+        negatives: 8,
+        reranker: undefined,
+      })
+      const asked = await said(plain[0]!.negatives)
+      dropped += asked.filter((score) => !isWrong(score)).length
+      expect(negatives).toEqual(
+        plain[0]!.negatives.filter((_, n) => isWrong(asked[n]!)).slice(0, 4),
+      )
+    }
+    expect(dropped).toBeGreaterThan(0)
+    expect(report.dropped.judge).toBe(dropped)
+    expect(report.promoted).toBe(0)
+
+    const promoted = await find({ ...options, promote: true })
+    expect(promoted.report.promoted).toBe(dropped)
+    for (const [i, row] of promoted.rows.entries()) {
+      const [own, ...others] = [row.positive].flat()
+      expect(own).toBe(data[i]!.positive)
+      for (const other of others) expect(row.negatives).not.toContain(other)
+      expect(row.negatives).toEqual(mined[i]!.negatives)
+    }
+  }, 60_000)
+
   it('refuses what it does not know', async () => {
     await expect(find({ method: 'best' as never })).rejects.toThrow(/percPos, marginPos/)
     await expect(find({ negativ: 3 } as object)).rejects.toThrow(/Did you mean negatives/)
@@ -136,6 +181,28 @@ ${'A card is charged when the goods leave our house and never before that day. '
     })
     expect(made.rows.map(({ query }) => query)).toEqual(['Returns and money back', 'Manual: Cards'])
     expect(made.rows[0]!.positive_id).toBe('a.md#8')
+    // The passage must be found by its query: of pairs that were shuffled nearly none is.
+    const many = passages.map(({ title, text }, i) => ({
+      id: `${i}.md`,
+      text: `# ${title}\n\n${text}`,
+    }))
+    const wrong = passages.map(({ title }, i) => ({
+      id: `${i}.md`,
+      text: `# ${title}\n\n${passages[(i + 20) % passages.length]!.text}`,
+    }))
+    const kept = async (documents: { id: string; text: string }[]) => {
+      const { rows: left, dropped } = await synth({
+        documents,
+        model: embedder,
+        cacheDir,
+        roundTrip: 3,
+      })
+      for (const { source } of left) expect(source.rank).toBeLessThanOrEqual(3)
+      return left.length / (left.length + dropped.roundTrip)
+    }
+    // Measured: 0.53 of the titles, which are no questions.
+    expect(await kept(many)).toBeGreaterThan(0.4)
+    expect(await kept(wrong)).toBeLessThan(0.1)
     await expect(
       synth({ documents: [{ id: 'b', text: 'no heading' }], model: embedder, cacheDir }),
     ).rejects.toMatchObject({ code: 'ERR_DATASET' })

@@ -244,9 +244,6 @@ describe('refused before anything runs', () => {
     })
     writeFileSync(at('broken.jsonl'), '{"query":"a","positive":"b"}\n{"query":')
     await expect(wrong({ data: at('broken.jsonl') })).rejects.toThrow(/Line 2 of .* is not JSON/)
-    await expect(wrong({ model: fixture('rerank') })).rejects.toMatchObject({
-      code: 'ERR_MODEL_MISMATCH',
-    })
     await expect(wrong({ model: fixture('minilm') })).rejects.toMatchObject({
       code: 'ERR_MODEL_UNSUPPORTED',
     })
@@ -295,6 +292,7 @@ describe('the command', () => {
     [['train', 'x.jsonl', '-o', 'y', '--learning-rate', 'fast'], /such as 1e-4/],
     [['mine', 'x.jsonl'], /Expected --output FILE/],
     [['synth'], /Expected a folder of Markdown/],
+    [['synth', '.', '-o', 'x', '--endpoint', 'http://localhost:1/v1'], /--generator NAME together/],
   ])('%j is misuse', async (args, sentence) => {
     const { code, output } = await run(...args)
     expect(output).toMatch(sentence)

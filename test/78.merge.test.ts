@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Embedder, similarity } from 'qwen3-embed'
 import { afterAll, describe, expect, it } from 'vitest'
-import { type MergeOptions, merge } from '../dist/merge/index.js'
+import { type MergeOptions, merge, searchMerge } from '../dist/merge/index.js'
 import { writeAdapter, writeMerged } from './fixtures/adapter.ts'
 import { GgufReader } from './fixtures/gguf-reader.ts'
 import { type FixtureName, fixture } from './fixtures/models.ts'
@@ -245,4 +245,58 @@ describe('refused', () => {
     const reason = new Error('enough')
     await expect(make('aborted.gguf', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
   })
+})
+
+describe('the search for a t', () => {
+  const subjects = ['a dog', 'the moon', 'an old ship', 'our engine', 'no letter', 'every river']
+  const verbs = ['sleeps', 'burns slowly', 'went away', 'is loud', 'costs nothing', 'turns']
+  const sentences = subjects.flatMap((subject) => verbs.map((verb) => `${subject} ${verb}`))
+  const pairs = sentences.flatMap((left, i) =>
+    [5, 11].map((step) => [left, sentences[(i + step) % sentences.length]!] as const),
+  )
+  // What is right is what the model says that the search is to find.
+  const judgedBy = async (name: string, path: string) => {
+    await using model = await Embedder.load(path)
+    const [left, right] = [
+      await model.embedDocuments(pairs.map(([text]) => text)),
+      await model.embedDocuments(pairs.map(([, text]) => text)),
+    ]
+    const lines = pairs.map(([sentence1, sentence2], i) =>
+      JSON.stringify({ sentence1, sentence2, score: 5 * similarity(left[i]!, right[i]!) }),
+    )
+    writeFileSync(at(name), lines.join('\n'))
+    return at(name)
+  }
+  const find = (dev: string, output: string) =>
+    searchMerge({
+      models: [one, two],
+      dev,
+      output,
+      to: 'f32',
+      instruction: '',
+      cacheDir: at('cache'),
+    })
+
+  it('finds the one that judges as the judge does, and leaves nothing else behind', async () => {
+    await make('half.gguf', { t: 0.5 })
+    const output = at('searched.gguf')
+    const { scores, merged, difference } = await find(
+      await judgedBy('half.jsonl', at('half.gguf')),
+      output,
+    )
+    expect(scores.map(({ t }) => t)).toEqual([0, 0.25, 0.5, 0.75, 1])
+    expect(scores[2]!.score).toBeCloseTo(1, 3)
+    expect(difference.difference.low).toBeGreaterThan(0)
+    expect(merged).toMatchObject({ output })
+    expect(readFileSync(output).equals(readFileSync(at('half.gguf')))).toBe(true)
+    for (const name of ['.t.gguf', '.best.gguf']) expect(existsSync(output + name)).toBe(false)
+  }, 60_000)
+
+  it('writes nothing where one of the two is best', async () => {
+    const output = at('unmerged.gguf')
+    const { scores, merged } = await find(await judgedBy('one.jsonl', one), output)
+    expect(scores[0]!.score).toBeCloseTo(1, 3)
+    expect(merged).toBeNull()
+    for (const name of ['', '.t.gguf', '.best.gguf']) expect(existsSync(output + name)).toBe(false)
+  }, 60_000)
 })

@@ -42,7 +42,9 @@ function run(args: string[], cwd = notes) {
 
 describe('index and search', () => {
   it('without an index search is a demonstration, and what is for indexes is refused', async () => {
-    expect((await run(['search', 'money back', '-n', '1'])).stdout).toContain('refund')
+    expect((await run(['search', 'how do I get my money back', '-n', '1'])).stdout).toContain(
+      'refund',
+    )
     const { code, stderr } = await run(['search', 'x', '--type', 'md'])
     expect(code).toBe(2)
     expect(stderr).toContain('--type is for searching an index')

@@ -14,12 +14,23 @@ export const synth: Command = {
   about: [
     'Markdown becomes sections, and each heading asks for what stands below it: no model makes anything up. Headings ' +
       'that say nothing (Usage, License) are left out, short ones go with the title.',
+    'With --endpoint a language model behind an OpenAI-compatible address asks instead, twice a passage: each row says who ' +
+      'asked and how. What was made is kept: after Ctrl-C, a kill or a fault the same command goes on.',
     'With --held-out some documents are set aside, whole and with all that are nearly the same, as a collection for ' +
       '--dev of train and for eval run.',
   ],
   options: {
     output: { value: 'FILE', short: 'o', help: 'the rows' },
     'held-out': { value: 'FOLDER', help: 'the collection of documents that are set aside' },
+    endpoint: { value: 'URL', help: 'who generates queries, such as http://localhost:8080/v1' },
+    generator: { value: 'NAME', help: 'the model, as the endpoint calls it; key: OPENAI_API_KEY' },
+    configuration: {
+      value: 'NAME',
+      choices: ['asked', 'sampled'],
+      help: 'how is asked: the model says so, or it is drawn for half the cost; default: asked',
+    },
+    language: { value: 'NAME', help: "of generated queries; default: the passage's" },
+    concurrency: { value: 'N', help: 'calls of the endpoint at once; default: 8' },
     part: { value: 'X', help: 'of the documents, that are set aside; default: 0.25' },
     'min-cosine': { value: 'X', help: 'least cosine of query and passage, or auto; default: none' },
     'round-trip': { value: 'N', help: 'the passage must be among the first N for its query' },
@@ -32,6 +43,10 @@ export const synth: Command = {
   },
   examples: [
     ['qwen3-embed synth ./docs -o pairs.jsonl --held-out held-out', 'rows, and what judges them'],
+    [
+      'qwen3-embed synth ./docs -o pairs.jsonl --endpoint http://localhost:8080/v1 --generator qwen3-4b --min-cosine auto',
+      'a language model asks',
+    ],
     ['qwen3-embed synth ./docs -o pairs.jsonl --round-trip 3', 'pairs that the model finds itself'],
   ],
 
@@ -75,7 +90,19 @@ export const synth: Command = {
 
 function optionsOf(args: Arguments): Partial<SynthOptions> {
   const least = args.text('min-cosine')
+  const url = args.text('endpoint')
+  const model = args.text('generator')
+  if ((url === undefined) !== (model === undefined))
+    throw new Misuse('Expected --endpoint URL and --generator NAME together')
+  const concurrency = args.integer('concurrency', 1, 1_024)
+  const endpoint =
+    url === undefined || model === undefined
+      ? undefined
+      : { url, model, ...(concurrency === undefined ? {} : { concurrency }) }
   const given = {
+    endpoint,
+    configuration: args.text('configuration'),
+    language: args.text('language'),
     heldOut: args.text('held-out'),
     part: args.number('part', 0.01, 0.99),
     minCosine: least === 'auto' ? ('auto' as const) : args.number('min-cosine', 0, 1),

@@ -18,6 +18,8 @@ export const train: Command = {
       'an adapter (LoRA) as a GGUF file, for --adapter and for llama.cpp.',
     'DATASET is judged before and after, as by eval run. Unless the difference is more than chance the adapter is not ' +
       'written, and the exit code is 3. Judge by real queries, fifty at least: made-up ones flatter.',
+    'A reranker learns from the same rows, which need negatives then, and is judged by the order it gives to the best ' +
+      'documents that --first-stage finds.',
     'With --sides query documents keep their vectors, and an index that exists stays valid. After Ctrl-C, a kill or a ' +
       'power cut the same command goes on, and ends with the same file.',
   ],
@@ -29,6 +31,11 @@ export const train: Command = {
       help: 'what says whether it is better: a folder, a file, or handbook',
     },
     guard: { value: 'DATASET', help: 'another task, that shows what was forgotten' },
+    'first-stage': {
+      value: 'NAME',
+      help: 'of a reranker: the model that finds what is judged; default: the bundled one',
+    },
+    top: { value: 'N', help: 'of a reranker: documents a query that are judged; default: 100' },
     sides: {
       value: 'SIDES',
       choices: ['both', 'query'],
@@ -56,6 +63,10 @@ export const train: Command = {
     [
       'qwen3-embed train pairs.jsonl -m qwen3-embedding-0.6b -o mine.gguf --dev ./my-questions',
       'both sides',
+    ],
+    [
+      'qwen3-embed train triples.jsonl -m qwen3-reranker-0.6b -o rank.gguf --dev ./my-questions',
+      'a reranker',
     ],
     [
       'qwen3-embed train pairs.jsonl -m qwen3-embedding-0.6b -o mine.gguf --dev ./my-questions --sides query',
@@ -86,9 +97,13 @@ async function readOptions(args: Arguments, session: Session): Promise<TrainOpti
   if (args.text('dev') === undefined)
     remark(session, 'note: without --dev nobody says whether the adapter is better')
   const { bundled, paths } = await findModel(args.text('model'), session)
+  const first = args.text('first-stage')
+  const firstStage = first === undefined ? undefined : (await findModel(first, session)).paths[0]!
   const given: Record<string, unknown> = {
     dev: args.text('dev'),
     guard: args.text('guard'),
+    firstStage,
+    top: args.integer('top', 1),
     sides: args.text('sides'),
     instruction: args.text('instruction'),
     rank: args.integer('rank', 1, 256),

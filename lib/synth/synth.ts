@@ -9,13 +9,17 @@ import {
   type OnProgress,
   Reranker,
 } from '../index.ts'
-import { corpusOf } from '../pairs/near.ts'
+import { corpusOf, type NearOptions } from '../pairs/near.ts'
 import { openedOne } from '../pairs/opened.ts'
 import { wrongRows } from '../pairs/rows.ts'
 import { writeLines } from '../pairs/write.ts'
 import { readDocuments } from './documents.ts'
 import { filterRows, heldOut } from './filter.ts'
 import { type Document, headingPairs } from './headings.ts'
+import type { Endpoint } from './llm/endpoint.ts'
+import { generate, type Generated } from './llm/generate.ts'
+import { passagesOf as textPassages } from './llm/passages.ts'
+import { personas as ownPersonas } from './llm/personas.ts'
 import type { Reason, SynthRow } from './row.ts'
 
 export interface SynthOptions {
@@ -29,8 +33,22 @@ export interface SynthOptions {
   heldOut?: string | undefined
   /** Part of the documents that is held out. @default 0.25 */
   part?: number | undefined
-  /** How queries are made. @default 'headings' */
-  method?: 'headings' | undefined
+  /**
+   * How queries are made: a heading asks for what stands below it, or a language model behind `endpoint` asks.
+   * @default 'llm' where an endpoint is given, else 'headings'
+   */
+  method?: 'headings' | 'llm' | undefined
+  /** Of `llm`: who generates. */
+  endpoint?: Endpoint | undefined
+  /** Of `llm`: who might ask, a sentence each. @default 62 of our own */
+  personas?: readonly string[] | undefined
+  /**
+   * Of `llm`: the model chooses persona, type and difficulty in a call of its own, or they are drawn, which costs half
+   * and suits small models. @default 'asked'
+   */
+  configuration?: 'asked' | 'sampled' | undefined
+  /** Of `llm`: the language of queries, by its English name. @default the passage's */
+  language?: string | undefined
   /** Least cosine of a query and its passage; `'auto'` keeps the best 60% of the first 500. @default none */
   minCosine?: number | 'auto' | undefined
   /** The passage must be among the first so many for its query. @default not asked */
@@ -55,6 +73,10 @@ const known: readonly (keyof SynthOptions)[] = [
   'heldOut',
   'part',
   'method',
+  'endpoint',
+  'personas',
+  'configuration',
+  'language',
   'minCosine',
   'roundTrip',
   'reranker',
@@ -81,30 +103,23 @@ export interface Synthesised {
 /**
  * Makes queries for passages of documents.
  *
- * @throws Qwen3Error `ERR_DATASET` where there is nothing to make them of; as `Embedder.load`; `TypeError` and
- * `RangeError` for wrong options; the signal's reason.
+ * @throws Qwen3Error `ERR_DATASET` where there is nothing to make them of; of `llm` `ERR_ENDPOINT` and
+ * `ERR_UNAUTHORIZED`, after which the same call goes on, and `ERR_MODEL_CHANGED` where it would go on with another job;
+ * as `Embedder.load`; `TypeError` and `RangeError` for wrong options; the signal's reason.
  */
 export async function synth(options: SynthOptions): Promise<Synthesised> {
   refuseUnknown(options, known, 'option')
-  const { part = 0.25, seed = 1, method = 'headings', signal, load } = options
-  if (method !== 'headings') throw misuse(RangeError, "'headings'", 'the option method', method)
+  const { part = 0.25, seed = 1, signal, load } = options
+  const method = methodOf(options)
   if (!(part > 0 && part < 1))
     throw misuse(RangeError, 'a number between 0 and 1', 'the option part', part)
-  const made: SynthRow[] = []
-  const documents: string[] = []
+  const read: Document[] = []
   for await (const document of documentsOf(options.documents)) {
     signal?.throwIfAborted()
-    documents.push(document.id)
-    made.push(...headingPairs(document))
+    read.push(document)
   }
-  if (made.length === 0) {
-    throw wrongRows(
-      `No heading of ${documents.length} documents asks for anything: Markdown with headings that say something is needed`,
-      { documents: documents.length },
-    )
-  }
-  const { places, passages } = passagesOf(made)
   const opened: { close(): Promise<void> }[] = []
+  let closing: Generated['journal'] | undefined
   try {
     const more = { ...load, ...(signal ? { signal } : {}) }
     const embedder = await openedOne(Embedder, options.model, more, opened)
@@ -113,6 +128,13 @@ export async function synth(options: SynthOptions): Promise<Synthesised> {
         ? undefined
         : await openedOne(Reranker, options.reranker, more, opened)
     const near = { ...options, instruction: options.instruction ?? defaultInstruction }
+    const {
+      rows: made,
+      formless,
+      journal,
+    } = method === 'headings' ? byHeadings(read) : await byModel(read, embedder, options, near)
+    closing = journal
+    const { places, passages } = passagesOf(made)
     const corpus = await corpusOf(
       embedder,
       passages.map(({ positive }) => positive),
@@ -125,22 +147,102 @@ export async function synth(options: SynthOptions): Promise<Synthesised> {
     const others =
       options.heldOut === undefined
         ? new Set<string>()
-        : await heldOut(documents, owners, corpus, part, seed, near)
+        : await heldOut(
+            read.map(({ id }) => id),
+            owners,
+            corpus,
+            part,
+            seed,
+            near,
+          )
     const rows = filtered.rows.filter(({ source }) => !others.has(source.document))
     const judging = filtered.rows.filter(({ source }) => others.has(source.document))
     if (options.output !== undefined) await writeLines(options.output, rows)
     if (options.heldOut !== undefined) await writeCollection(options.heldOut, passages, judging)
+    await journal?.remove()
     return {
       rows,
       heldOut: judging,
-      documents: documents.length,
+      documents: read.length,
       passages: passages.length,
-      dropped: filtered.dropped,
+      dropped: { ...filtered.dropped, form: formless },
       minCosine: filtered.minCosine,
     }
   } finally {
+    await closing?.close()
     await Promise.all(opened.map((model) => model.close()))
   }
+}
+
+const ofModels = ['personas', 'configuration', 'language'] as const
+
+function methodOf(options: SynthOptions): 'headings' | 'llm' {
+  const { endpoint, personas, configuration } = options
+  const method = options.method ?? (endpoint === undefined ? 'headings' : 'llm')
+  if (method !== 'headings' && method !== 'llm')
+    throw misuse(RangeError, "'headings' or 'llm'", 'the option method', method)
+  if (method === 'llm') {
+    if (typeof endpoint?.url !== 'string' || typeof endpoint.model !== 'string')
+      throw misuse(TypeError, 'an address and a model', 'the option endpoint', endpoint)
+    if (!/^https?:\/\//.test(endpoint.url))
+      throw misuse(RangeError, 'an http address', 'the option endpoint.url', endpoint.url)
+    if (personas?.length === 0)
+      throw misuse(RangeError, 'at least one sentence', 'the option personas', personas)
+    if (configuration !== undefined && configuration !== 'asked' && configuration !== 'sampled')
+      throw misuse(RangeError, "'asked' or 'sampled'", 'the option configuration', configuration)
+    return method
+  }
+  for (const name of [...ofModels, 'endpoint'] as const) {
+    if (options[name] === undefined) continue
+    throw misuse(
+      TypeError,
+      "none unless queries are made by a model (method: 'llm')",
+      `the option ${name}`,
+      options[name],
+    )
+  }
+  return method
+}
+
+type Making = Pick<Generated, 'rows' | 'formless'> & { journal?: Generated['journal'] }
+
+function byHeadings(documents: readonly Document[]): Making {
+  const rows = documents.flatMap(headingPairs)
+  if (rows.length > 0) return { rows, formless: 0 }
+  throw wrongRows(
+    `No heading of ${documents.length} documents asks for anything: Markdown with headings that say something is needed`,
+    { documents: documents.length },
+  )
+}
+
+async function byModel(
+  documents: readonly Document[],
+  embedder: Embedder,
+  options: SynthOptions,
+  near: NearOptions,
+): Promise<Making> {
+  const passages = documents.flatMap(textPassages)
+  if (passages.length === 0) {
+    throw wrongRows(`No passage of ${documents.length} documents has 20 words`, {
+      documents: documents.length,
+    })
+  }
+  const made = await generate(passages, embedder, {
+    ...near,
+    endpoint: options.endpoint!,
+    personas: options.personas ?? ownPersonas,
+    configuration: options.configuration ?? 'asked',
+    language: options.language,
+    perPassage: options.perPassage ?? 2,
+    seed: options.seed ?? 1,
+    journal: options.output === undefined ? undefined : `${options.output}.partial`,
+  })
+  if (made.rows.length > 0) return made
+  await made.journal.close()
+  throw wrongRows(
+    `None of the ${made.formless} answers for ${passages.length} passages is a query`,
+    { passages: passages.length, formless: made.formless },
+  )
 }
 
 async function* documentsOf(given: string | Iterable<Document>): AsyncGenerator<Document> {

@@ -41,6 +41,30 @@ export function planBatches(
   return batches
 }
 
+/**
+ * Every epoch once over all pairs. Those of a query stand together, since the beginnings of their prompts are computed
+ * once; the queries come in another order each time. What is left of an epoch is a batch of its own.
+ */
+export function planPairs(
+  pairs: readonly { query: number }[],
+  { batch, epochs, seed }: { batch: number; epochs: number; seed: number },
+): number[][] {
+  const queries = new Map<number, number[]>()
+  for (const [i, { query }] of pairs.entries()) {
+    const known = queries.get(query)
+    if (known) known.push(i)
+    else queries.set(query, [i])
+  }
+  const groups = [...queries.values()]
+  const batches: number[][] = []
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    const order = shuffled(groups.length, seed + epoch).flatMap((i) => groups[i]!)
+    for (let from = 0; from < order.length; from += batch)
+      batches.push(order.slice(from, from + batch))
+  }
+  return batches
+}
+
 /** Linear to the peak over the first tenth, then a half cosine down to a twentieth of it. */
 export function rateAt(step: number, steps: number, peak: number): number {
   const warm = Math.max(1, Math.round(steps / 10))

@@ -1,5 +1,7 @@
 // Whether an adapter is better, by evaluation on questions that it did not learn from.
+import { Qwen3Error } from '../errors.ts'
 import { compare, type Difference, evaluate, type Report } from '../eval/index.ts'
+import { Reranker } from '../index.ts'
 import type { Settings } from './options.ts'
 
 /** Questions below which nothing is told. */
@@ -33,6 +35,48 @@ export async function report(
     onProgress: ({ step, done, total }) =>
       onProgress?.({ phase: 'judge', unit: step, done, total, rate: 0, eta: undefined }),
   })
+}
+
+/** Of a reranker: it orders again what the first stage found, and the second order counts. */
+export async function rankingReport(
+  dataset: string,
+  settings: Settings,
+  adapter?: string,
+): Promise<Report> {
+  const { model, firstStage, top, signal, onProgress, instruction, cacheDir, load, threads } =
+    settings
+  const loading = { ...load, ...(threads > 0 ? { threads } : {}) }
+  const reranker = await Reranker.load(model, {
+    ...loading,
+    ...(adapter === undefined ? {} : { adapter }),
+    ...(signal ? { signal } : {}),
+  })
+  try {
+    const judged = await evaluate({
+      model: firstStage,
+      reranker,
+      top,
+      dataset,
+      load: loading,
+      ...(instruction === undefined ? {} : { instruction }),
+      ...(cacheDir === undefined ? {} : { cacheDir }),
+      ...(signal ? { signal } : {}),
+      onProgress: ({ step, done, total }) =>
+        onProgress?.({ phase: 'judge', unit: step, done, total, rate: 0, eta: undefined }),
+    })
+    const second = judged.systems.filter((system) => system.reranker !== null)
+    if (second.length === 0) {
+      throw new Qwen3Error(
+        'ERR_DATASET',
+        `Expected a data set whose documents can be ordered, of retrieval or reranking, but ${dataset} is of ${judged.dataset.kind}`,
+        { dataset, kind: judged.dataset.kind },
+        { remedy: 'Give one with queries, documents and judgements (docs/eval.md).' },
+      )
+    }
+    return { ...judged, systems: second }
+  } finally {
+    await reranker.close()
+  }
 }
 
 export function scoreOf({ systems: [system] }: Report): number {

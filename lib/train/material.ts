@@ -12,8 +12,8 @@ export interface Material {
   /** Texts of documents by number, where documents have vectors of their own: '' for queries. */
   documents: string[]
   examples: Example[]
-  /** Of reranking: whole prompts with 1 for an answer. */
-  pairs: { prompt: number; label: number }[]
+  /** Of reranking: whole prompts by their query's row, with 1 for an answer. */
+  pairs: { query: number; prompt: number; label: number }[]
   /** Of everything that is learnt from. */
   digest: string
   counts: { rows: number; skipped: number; cut: number }
@@ -46,7 +46,7 @@ export async function prepare(model: Embedder | Reranker, settings: Settings): P
   const hash = createHash('sha256')
   for (const { query, positives, negatives, instruction } of rows)
     hash.update(JSON.stringify([query, positives, negatives, instruction ?? null]))
-  const listed = 'score' in model ? listPairs(rows) : listExamples(rows, settings)
+  const listed = 'score' in model ? listPairs(rows, settings) : listExamples(rows, settings)
   const texts = await tokenized(model, listed.texts, settings, counts)
   return {
     tokens: texts,
@@ -68,6 +68,8 @@ interface Listed {
   text: string
   /** What the text is asked for, of a query; of a pair, its query. */
   head: string
+  /** Of a pair: what its query is for, where that is not the usual. */
+  instruction?: string | undefined
   isDocument: boolean
 }
 
@@ -76,7 +78,7 @@ class List {
   readonly #known = new Map<string, number>()
 
   add(text: Listed): number {
-    const key = JSON.stringify([text.head, text.text, text.isDocument])
+    const key = JSON.stringify([text.head, text.text, text.isDocument, text.instruction ?? null])
     const known = this.#known.get(key)
     if (known !== undefined) return known
     this.#known.set(key, this.texts.length)
@@ -100,12 +102,18 @@ function listExamples(rows: readonly PairRow[], settings: Settings) {
   return { texts: list.texts, examples, pairs: [] }
 }
 
-function listPairs(rows: readonly PairRow[]) {
+function listPairs(rows: readonly PairRow[], settings: Settings) {
   const list = new List()
-  const pairs = rows.flatMap(({ query, positives, negatives }) =>
+  const pairs = rows.flatMap(({ query, positives, negatives, instruction }, row) =>
     [positives, negatives].flatMap((texts, i) =>
       texts.map((text) => ({
-        prompt: list.add({ text, head: query, isDocument: false }),
+        query: row,
+        prompt: list.add({
+          text,
+          head: query,
+          instruction: instruction ?? settings.instruction,
+          isDocument: false,
+        }),
         label: 1 - i,
       })),
     ),
@@ -116,13 +124,13 @@ function listPairs(rows: readonly PairRow[]) {
 async function tokenized(
   model: Embedder | Reranker,
   texts: readonly Listed[],
-  { maxTokens, instruction, signal, onProgress }: Settings,
+  { maxTokens, signal, onProgress }: Settings,
   counts: { cut: number },
 ): Promise<Int32Array[]> {
   const most = Math.min(maxTokens, model.maxTokens)
   const meter = new Meter({ phase: 'tokens', unit: 'texts', total: texts.length }, onProgress)
   const tokens: Int32Array[] = []
-  const one = async ({ text, head, isDocument }: Listed): Promise<Int32Array> => {
+  const one = async ({ text, head, instruction, isDocument }: Listed): Promise<Int32Array> => {
     if ('score' in model) {
       const asked = instruction === undefined ? {} : { instruction }
       return cutPair(await model.tokenize(head, text, asked), most)

@@ -15,6 +15,10 @@ export interface TrainOptions {
   dev?: string | undefined
   /** Another one, of another task, that shows what was forgotten. */
   guard?: string | undefined
+  /** Of a reranker: the embedding model whose best documents of `dev` and `guard` it orders again. @default 'mini' */
+  firstStage?: string | undefined
+  /** Of a reranker: how many documents of each query it orders again when it is judged. @default 100 */
+  top?: number | undefined
   /**
    * `both`: queries and documents go through the adapter, so documents have to be embedded again. `query`: documents
    * keep the model's vectors, and so does an index that exists; far cheaper, and less is gained. @default 'both'
@@ -32,7 +36,7 @@ export interface TrainOptions {
   layers?: number | undefined
   /** Peak learning rate. @default 1e-4; 1e-3 for models less than 512 wide, such as `mini` */
   learningRate?: number | undefined
-  /** Examples that are contrasted with each other. More is better and costs only time. @default 64 */
+  /** Examples that are contrasted with each other, or pairs of a reranker. More is better and costs only time. @default 64 */
   batch?: number | undefined
   /** How often every example is seen. @default 2 */
   epochs?: number | undefined
@@ -101,6 +105,8 @@ const checks: Readonly<Record<keyof TrainOptions, readonly [string, Check]>> = {
   output: ['a path', (value) => isText(value) && value !== ''],
   dev: ['a data set', isText],
   guard: ['a data set', isText],
+  firstStage: ['a model', isText],
+  top: ['an integer of at least 1', whole(1)],
   sides: ["'both' or 'query'", oneOf('both', 'query')],
   instruction: ['a string', isText],
   rank: ['an integer from 1 to 256', whole(1, 256)],
@@ -162,6 +168,8 @@ export function readOptions(given: TrainOptions) {
   }
   return {
     ...given,
+    firstStage: given.firstStage ?? 'mini',
+    top: given.top ?? 100,
     sides,
     rank,
     alpha: given.alpha ?? 2 * rank,
@@ -177,6 +185,21 @@ export function readOptions(given: TrainOptions) {
     seed: given.seed ?? 1,
     budget: given.budget ?? 2_048,
     threads: given.threads ?? 0,
+  }
+}
+
+const ofVectors = ['sides', 'temperature', 'margin', 'dims', 'bank'] as const
+
+/** @throws TypeError where an option has no meaning for a reranker, which has a score and no vectors. */
+export function refuseForRerankers(given: TrainOptions): void {
+  for (const name of ofVectors) {
+    if (given[name] === undefined) continue
+    throw misuse(
+      TypeError,
+      'none, since the model is a reranker and has no vectors,',
+      `the option ${name}`,
+      given[name],
+    )
   }
 }
 

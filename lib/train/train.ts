@@ -1,16 +1,26 @@
 // THE STORY. Rows become texts as tokens; batches are planned from the seed; the trainer takes one after another; every
 // epoch the dev set is asked; what was best is compared with the model as it was, and adopted only if it is better.
+// Embedding models learn from examples (contrast.ts), rerankers from pairs (ranking.ts); the rest is the same.
 import { copyFile, rename, rm } from 'node:fs/promises'
 import { Qwen3Error } from '../errors.ts'
-import { Embedder, inspect } from '../index.ts'
+import { Embedder, inspect, Reranker } from '../index.ts'
 import { call, type NativeTrainer, native } from '../native.ts'
 import { Meter } from '../progress.ts'
-import { planBatches, rateAt } from './batches.ts'
+import { rateAt } from './batches.ts'
+import { Contrast, freezeDocuments } from './contrast.ts'
 import { Journal } from './journal.ts'
-import { isBetter, report, scoreOf, type Verdict, verdict } from './judge.ts'
+import { isBetter, rankingReport, report, scoreOf, type Verdict, verdict } from './judge.ts'
+import type { Lesson } from './lesson.ts'
 import { type Material, prepare } from './material.ts'
-import { dimsFor, readOptions, type Settings, targetNames, type TrainOptions } from './options.ts'
-import { randomOf } from '../pairs/random.ts'
+import {
+  dimsFor,
+  readOptions,
+  refuseForRerankers,
+  type Settings,
+  targetNames,
+  type TrainOptions,
+} from './options.ts'
+import { Ranking } from './ranking.ts'
 
 export interface TrainResult {
   /** The adapter's file; null where it was not adopted. */
@@ -23,6 +33,7 @@ export interface TrainResult {
   /** Rows that went through the layers, a second. */
   rowsPerSecond: number
   parameters: number
+  /** What was learnt from: queries with an answer each; of a reranker, pairs. */
   examples: number
   /** Rows left out for empty texts; texts that lost their ends. */
   skipped: number
@@ -35,7 +46,8 @@ export interface TrainResult {
 const saveEveryMs = 5 * 60_000
 
 /**
- * Fine-tunes a low-rank adapter for a model, on the CPU, off the JS thread, and says whether it is better.
+ * Fine-tunes a low-rank adapter for an embedding model or a reranker, on the CPU, off the JS thread, and says whether it
+ * is better.
  *
  * Killed at any moment and called again with the same options, it goes on and ends with the same file, byte for byte.
  *
@@ -46,80 +58,67 @@ const saveEveryMs = 5 * 60_000
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const settings = readOptions(options)
   settings.signal?.throwIfAborted()
-  await refuseOthers(settings.model)
-  const embedder = await Embedder.load(settings.model, {
+  const ranks = await isReranker(settings.model)
+  if (ranks) refuseForRerankers(options)
+  const kind = ranks ? Reranker : Embedder
+  const model: Embedder | Reranker = await kind.load(settings.model, {
     ...settings.load,
     ...(settings.threads > 0 ? { threads: settings.threads } : {}),
     ...(settings.signal ? { signal: settings.signal } : {}),
   })
-  const { path, width } = embedder.info
-  const dims = dimsFor(width, settings.dims)
+  const { path, width } = model.info
+  const dims = ranks ? [width] : dimsFor(width, settings.dims)
   const { binding, libraries } = native()
   const trainer = new binding.Trainer()
   const abort = () => trainer.abort()
   settings.signal?.addEventListener('abort', abort, { once: true })
   try {
-    const material = await prepare(embedder, settings).catch(closing(embedder))
-    const facts = await call(trainer.load(nativeOptions(path, dims, settings), libraries))
+    const material = await prepare(model, settings)
+    const lesson = ranks ? new Ranking(material, settings) : new Contrast(material, settings)
+    const facts = await call(trainer.load(nativeOptions(path, ranks, dims, settings), libraries))
     trainer.setTexts(joined(material.tokens), endsOf(material.tokens))
-    if (settings.sides === 'query') await freezeDocuments(embedder, trainer, material, settings)
-    await embedder.close()
+    if (model instanceof Embedder && settings.sides === 'query')
+      await freezeDocuments(model, trainer, material, settings)
+    await model.close()
     const learningRate = settings.learningRate ?? (width < 512 ? 1e-3 : 1e-4)
     const journal = new Journal(
       trainer,
       settings.output,
       identityOf(material, facts, dims, learningRate, settings),
     )
-    const run = new Run(trainer, journal, material, { ...settings, learningRate, dims })
-    return { ...(await run.finish()), parameters: facts.parameters }
+    const run = new Run(trainer, journal, lesson, { ...settings, learningRate, dims, ranks })
+    const { skipped, cut } = material.counts
+    return { ...(await run.finish()), parameters: facts.parameters, skipped, cut }
   } catch (error) {
     settings.signal?.throwIfAborted()
     throw error
   } finally {
     settings.signal?.removeEventListener('abort', abort)
-    await embedder.close()
+    await model.close()
     trainer.close()
   }
 }
 
-type RunSettings = Settings & { learningRate: number; dims: readonly number[] }
+type RunSettings = Settings & { learningRate: number; dims: readonly number[]; ranks: boolean }
 
 /** From the first step, or where an earlier call was stopped, to the verdict. */
 class Run {
   readonly #trainer: NativeTrainer
   readonly #journal: Journal
-  readonly #material: Material
+  readonly #lesson: Lesson
   readonly #settings: RunSettings
-  readonly #batches: readonly number[][]
-  readonly #bank: readonly number[]
   readonly #losses: number[] = []
   #rows = 0
   #seconds = 0
 
-  constructor(trainer: NativeTrainer, journal: Journal, material: Material, settings: RunSettings) {
+  constructor(trainer: NativeTrainer, journal: Journal, lesson: Lesson, settings: RunSettings) {
     this.#trainer = trainer
     this.#journal = journal
-    this.#material = material
+    this.#lesson = lesson
     this.#settings = settings
-    this.#batches = planBatches(material.examples, settings)
-    const documents = material.documents.flatMap((text, i) => (text === '' ? [] : [i]))
-    this.#bank = settings.bank > 0 ? documents : []
-    const alone = material.examples.length === 1 || settings.batch === 1
-    if (
-      alone &&
-      this.#bank.length < 2 &&
-      material.examples.every(({ negatives }) => negatives.length === 0)
-    ) {
-      throw new Qwen3Error(
-        'ERR_DATASET',
-        'There is nothing to contrast: one example a batch, and no negatives',
-        {},
-        { remedy: 'Give more rows, a larger batch, or negatives (qwen3-embed mine).' },
-      )
-    }
   }
 
-  async finish(): Promise<Omit<TrainResult, 'parameters'>> {
+  async finish(): Promise<Omit<TrainResult, 'parameters' | 'skipped' | 'cut'>> {
     const settings = this.#settings
     if (settings.restart) await this.#journal.clear()
     const before = settings.dev === undefined ? undefined : await this.#ask(settings.dev)
@@ -139,23 +138,23 @@ class Run {
       await rename(draft, settings.output)
     }
     await this.#journal.clear()
-    const { skipped, cut } = this.#material.counts
     return {
       adapter: isKept ? settings.output : null,
       adopted,
       steps: best.steps,
       loss: this.#lossEnds(),
       rowsPerSecond: this.#seconds > 0 ? this.#rows / this.#seconds : 0,
-      examples: this.#material.examples.length,
-      skipped,
-      cut,
+      examples: this.#lesson.count,
       dev: dev ?? null,
       guard,
     }
   }
 
   #ask(dataset: string, adapter?: string) {
-    return report(dataset, this.#settings, this.#settings.dims, adapter)
+    const { ranks, dims } = this.#settings
+    return ranks
+      ? rankingReport(dataset, this.#settings, adapter)
+      : report(dataset, this.#settings, dims, adapter)
   }
 
   async #judge(dataset: string, before: Awaited<ReturnType<typeof report>>): Promise<Verdict> {
@@ -164,7 +163,7 @@ class Run {
 
   async #train(from: number, best: { score: number; step: number } | null, isAsked: boolean) {
     const { signal, onProgress, dev, epochs, minutes } = this.#settings
-    const steps = this.#batches.length
+    const steps = this.#lesson.batches.length
     const everyEpoch = Math.ceil(steps / epochs)
     const meter = new Meter({ phase: 'train', unit: 'steps', total: steps }, (at) =>
       onProgress?.({ ...at, ...this.#latest }),
@@ -192,30 +191,9 @@ class Run {
   #latest: { loss?: number; norm?: number; rowsPerSecond?: number } = {}
 
   async #step(step: number): Promise<void> {
-    const { examples } = this.#material
-    const { learningRate, bank, seed } = this.#settings
-    const chosen = this.#batches[step]!.map((i) => examples[i]!)
-    const documents: number[] = []
-    const present = new Set<number>()
-    for (const [i, { positive, negatives }] of chosen.entries()) {
-      documents.push(positive, i, 1)
-      present.add(positive)
-      for (const negative of negatives) {
-        documents.push(negative, i, 0)
-        present.add(negative)
-      }
-    }
-    const others = this.#bank.filter((text) => !present.has(text))
-    for (const text of drawn(others, bank, seed + 7919 * (step + 1))) documents.push(text, -1, 0)
-    const rate = rateAt(step, this.#batches.length, learningRate)
+    const rate = rateAt(step, this.#lesson.batches.length, this.#settings.learningRate)
     const at = performance.now()
-    const { loss, norm, rows } = await call(
-      this.#trainer.step(
-        Int32Array.from(chosen, ({ query }) => query),
-        Int32Array.from(documents),
-        rate,
-      ),
-    )
+    const { loss, norm, rows } = await this.#lesson.take(this.#trainer, step, rate)
     this.#seconds += (performance.now() - at) / 1000
     this.#rows += rows
     this.#losses.push(loss)
@@ -235,11 +213,11 @@ class Run {
   }
 
   #write(path: string): Promise<void> {
-    const { sides, instruction, dims } = this.#settings
+    const { sides, instruction, dims, ranks } = this.#settings
     return call(
       this.#trainer.writeAdapter(path, [
         ['side', sides],
-        ['dims', dims.join(',')],
+        ...(ranks ? [] : [['dims', dims.join(',')] as [string, string]]),
         ...(instruction === undefined ? [] : [['instruction', instruction] as [string, string]]),
       ]),
     )
@@ -252,59 +230,13 @@ class Run {
   }
 }
 
-/** At most so many of them, by the seed. */
-function drawn(texts: readonly number[], most: number, seed: number): readonly number[] {
-  if (texts.length <= most) return texts
-  const random = randomOf(seed)
-  const left = [...texts]
-  return Array.from({ length: most }, () => {
-    const i = Math.floor(random() * left.length)
-    const taken = left[i]!
-    left[i] = left.at(-1)!
-    left.pop()
-    return taken
-  })
-}
-
-/** Documents as the model has them, computed once: they stay so. */
-async function freezeDocuments(
-  embedder: Embedder,
-  trainer: NativeTrainer,
-  { documents }: Material,
-  { maxTokens, signal, onProgress }: Settings,
-): Promise<void> {
-  const numbers = documents.flatMap((text, i) => (text === '' ? [] : [i]))
-  const width = embedder.dimensions
-  const rows = new Float32Array(documents.length * width)
-  const given = new Uint8Array(documents.length)
-  const meter = new Meter({ phase: 'documents', unit: 'texts', total: numbers.length }, onProgress)
-  for (let from = 0; from < numbers.length; from += 1_024) {
-    const some = numbers.slice(from, from + 1_024)
-    const ids = await Promise.all(
-      some.map(async (i) =>
-        cut(await embedder.tokenize(documents[i]!, { role: 'document' }), maxTokens),
-      ),
-    )
-    const vectors = await embedder.embed(ids, { role: 'document', ...(signal ? { signal } : {}) })
-    for (const [k, i] of some.entries()) {
-      rows.set(vectors[k]!, i * width)
-      given[i] = 1
-    }
-    meter.reach(Math.min(numbers.length, from + 1_024))
-  }
-  trainer.setRows(rows, given)
-}
-
-const cut = (ids: Int32Array, most: number) =>
-  ids.length > most ? Int32Array.from([...ids.slice(0, most - 1), ids.at(-1)!]) : ids
-
-function nativeOptions(path: string, dims: readonly number[], settings: Settings) {
+function nativeOptions(path: string, ranks: boolean, dims: readonly number[], settings: Settings) {
   const { threads, budget, rank, alpha, seed, layers, targets, temperature, margin } = settings
   return {
     path,
     threads,
     budget,
-    ranks: false,
+    ranks,
     exact: settings.precision === 'float',
     rank,
     alpha,
@@ -347,36 +279,24 @@ function identityOf(
   return { model: fingerprint, data: digest, options: JSON.stringify({ ...all, ...more }) }
 }
 
-async function refuseOthers(model: string): Promise<void> {
+/** Whether it ranks. @throws Qwen3Error for what is no Qwen3 */
+async function isReranker(model: string): Promise<boolean> {
   const { architecture, head, pooling, name } = await inspect(model)
-  if (architecture !== 'qwen3') {
-    throw new Qwen3Error(
-      'ERR_MODEL_UNSUPPORTED',
-      `Expected a model of architecture qwen3 to train but ${model} is of ${architecture}`,
-      { model, architecture },
-      {
-        remedy:
-          'Train a Qwen3-Embedding file; other models run with adapters that were trained elsewhere.',
-      },
-    )
-  }
-  if (pooling !== 'rank' && head !== 'cls' && !/rerank/i.test(name)) return
+  if (architecture === 'qwen3') return pooling === 'rank' || head === 'cls' || /rerank/i.test(name)
   throw new Qwen3Error(
-    'ERR_MODEL_MISMATCH',
-    `Expected an embedding model to train but ${model} is a reranker`,
-    { model },
-    { remedy: 'Give an embedding model.' },
+    'ERR_MODEL_UNSUPPORTED',
+    `Expected a model of architecture qwen3 to train but ${model} is of ${architecture}`,
+    { model, architecture },
+    {
+      remedy:
+        'Train a Qwen3-Embedding or Qwen3-Reranker file; other models run with adapters that were trained elsewhere.',
+    },
   )
 }
 
 function unlessDiskFull(error: unknown): void {
   // The last good state stays, and the next save is tried.
   if (error instanceof Qwen3Error && /No space left/.test(error.message)) return
-  throw error
-}
-
-const closing = (embedder: Embedder) => async (error: unknown) => {
-  await embedder.close()
   throw error
 }
 
