@@ -3,7 +3,7 @@
 import type { Embedder } from '../index.ts'
 import { floorOf, questions } from './floor.ts'
 import type { StoreMethods } from './store/worker.ts'
-import type { Thread } from './thread.ts'
+import type { Thread } from '../thread/thread.ts'
 import { fewestProbes, weightOf } from './weight.ts'
 
 export interface Measured {

@@ -15,8 +15,8 @@ namespace {
 // Waits of a writer for another one, and of anyone for a checkpoint.
 constexpr int kBusyMs = 10'000;
 
-// A file that nobody can write to: SQLite then needs no file beside it to agree with writers. What a
-// URI sets apart is escaped.
+// A file that nobody can write to: SQLite then needs no file beside it to agree with writers. What
+// a URI sets apart is escaped.
 std::string immutable_uri(const std::string& path) {
   std::string uri = "file:";
   for (const char c : path) {
@@ -97,34 +97,31 @@ Database::Database(const std::string& path, Access access)
   const int flags = access == Access::kRead    ? SQLITE_OPEN_READONLY
                     : access == Access::kWrite ? SQLITE_OPEN_READWRITE
                                                : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-  open(path, flags);
+  int status = open(path, flags);
   // On a medium that takes no file beside it, reading fails with the first page.
-  if (access != Access::kRead || !has_content(path) || has_content(path + "-wal")) return;
-  const int status = sqlite3_exec(handle_, "PRAGMA schema_version", nullptr, nullptr, nullptr);
   const int kind = status & 0xff;
-  if (kind != SQLITE_CANTOPEN && kind != SQLITE_READONLY) return;
-  sqlite3_close(handle_);
-  open(immutable_uri(path), flags | SQLITE_OPEN_URI);
-}
-
-void Database::open(const std::string& name, int flags) {
-  const int status = sqlite3_open_v2(name.c_str(), &handle_, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  const bool is_fixed = access == Access::kRead && has_content(path) && !has_content(path + "-wal");
+  if (is_fixed && (kind == SQLITE_CANTOPEN || kind == SQLITE_READONLY)) {
+    sqlite3_close(handle_);
+    status = open(immutable_uri(path), flags | SQLITE_OPEN_URI);
+  }
   if (status != SQLITE_OK) {
     Failure failure = refused(status, handle_, path_);
     sqlite3_close(handle_);
     throw failure;
   }
+}
+
+// What SQLite says; the handle is to be closed whatever that is.
+int Database::open(const std::string& name, int flags) {
+  const int status = sqlite3_open_v2(name.c_str(), &handle_, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  if (status != SQLITE_OK) return status;
   sqlite3_extended_result_codes(handle_, 1);
   sqlite3_busy_timeout(handle_, kBusyMs);
   // Content of a damaged or hostile file is refused rather than trusted.
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  const int words = register_words(handle_);
-  if (words != SQLITE_OK) {
-    Failure failure = refused(words, handle_, path_);
-    sqlite3_close(handle_);
-    throw failure;
-  }
+  return register_words(handle_);
 }
 
 Database::~Database() {

@@ -53,7 +53,7 @@ class Database {
 
  private:
   struct Statements;
-  void open(const std::string& name, int flags);
+  int open(const std::string& name, int flags);
   sqlite3_stmt* prepared(const std::string& statement);
 
   std::string path_;
