@@ -121,9 +121,11 @@ void compare(const Kin& kin, ggml_type type, const std::string& path, double lea
           type == GGML_TYPE_F32 ? 1 - 5e-12 : 1 - 2.8e-3);
     agree(what + " with the graph in tiles", rows, run(*tiled, sequences, pooling),
           type == GGML_TYPE_F32 ? 1 - 5e-12 : 1 - 2.8e-3);
+    const bool reads_some = pooling == Pooling::last, reads_all = pooling == Pooling::mean;
     for (const auto* graph : {&flash, &flash_tiled})
-      agree(what + " with the graph and flash attention", rows, run(**graph, sequences, pooling),
-            type == GGML_TYPE_F32 ? 1 - 2e-6 : 1 - 2.8e-3);
+      if (reads_some || reads_all)
+        agree(what + " with the graph and flash attention", rows, run(**graph, sequences, pooling),
+              type == GGML_TYPE_F32 ? 1 - 2e-6 : 1 - 2.8e-3);
     int n_different = 0;
     for (size_t i = 0; i < sequences.size(); ++i)
       n_different += !same_bits(rows[i], run(*ours, {sequences[i]}, pooling).front());
