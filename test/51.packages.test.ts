@@ -1,5 +1,5 @@
 // The native part in packages of its own: found where it is, and where it is not, the error says why.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   cpSync,
   mkdirSync,
@@ -145,5 +145,42 @@ describe('a checkout', () => {
       expect({ name, preinstall, install, postinstall, gypfile }).toEqual({ name })
     }
     expect(manifest.optionalDependencies).toBeUndefined()
+  })
+})
+
+describe('a release', () => {
+  /** Of a copy with this manifest and no packages, where no npm is found: whatever it decides, nothing can be published. */
+  const publish = (manifest: object, ...args: string[]) => {
+    const copy = mkdtempSync(join(folder, 'release-'))
+    for (const file of ['release/publish.mjs', 'platforms.mjs']) {
+      cpSync(join(root, 'scripts', file), join(copy, 'scripts', file))
+    }
+    mkdirSync(join(copy, 'packages'))
+    writeFileSync(join(copy, 'package.json'), JSON.stringify(manifest))
+    writeFileSync(join(copy, 'packages', 'packages.json'), '{"version":"0.0.0","packages":[]}')
+    const script = join(copy, 'scripts', 'release', 'publish.mjs')
+    const options = { encoding: 'utf8', env: { PATH: '' } } as const
+    return spawnSync(process.execPath, [script, ...args], options)
+  }
+
+  it.each([{}, { repository: '' }, { repository: { type: 'git' } }])(
+    'is not published without a repository: %j',
+    (manifest) => {
+      const { status, stderr } = publish(manifest)
+      expect(status).toBe(1)
+      expect(stderr).toMatch(
+        /says no `repository`.*provenance[\s\S]*Add "repository".*nothing was published/,
+      )
+    },
+  )
+
+  it('with one comes to the next question; a dry run needs none', () => {
+    for (const repository of [
+      'github:a/b',
+      { type: 'git', url: 'git+https://example.com/a.git' },
+    ]) {
+      expect(publish({ repository }).stderr).toMatch(/^The release is incomplete/)
+    }
+    expect(publish({}, '--dry-run')).toMatchObject({ status: 0, stderr: '' })
   })
 })

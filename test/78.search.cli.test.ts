@@ -136,3 +136,40 @@ it('an excerpt is about the words of the question', () => {
   expect(excerpt({ text, matched: ['needl'] }).join()).toContain('needle')
   expect(excerpt({ text: `${'x '.repeat(900)}needle`, matched: ['needl'] })[0]).toContain('needle')
 })
+
+it('--eval judges an index by files that are known to be right', async () => {
+  const [files, folder] = [join(base, 'judged'), join(base, 'beir')]
+  for (const one of [join(files, 'a'), join(folder, 'qrels')]) mkdirSync(one, { recursive: true })
+  writeFileSync(join(files, 'a/boiler.md'), '# Heating\n\nBleed the radiators.\n')
+  writeFileSync(join(files, 'tea.md'), '# Tea\n\nPour hot water over the leaves.\n')
+  const queries = [
+    { _id: 'q1', text: 'radiators' },
+    { _id: 'q2', text: 'tea leaves' },
+    { _id: 'q3', text: 'radiators' },
+  ]
+  const lines = queries.map((query) => JSON.stringify(query)).join('\n')
+  writeFileSync(join(folder, 'queries.jsonl'), lines)
+  const judge = (rows: string[]) =>
+    writeFileSync(
+      join(folder, 'qrels', 'test.tsv'),
+      ['query-id\tcorpus-id\tscore', ...rows, ''].join('\n'),
+    )
+  // Without its ending, whole, and one that no search of this can put first.
+  judge(['q1\ta/boiler\t1', 'q2\ttea.md\t1', 'q3\tnowhere\t1', 'q9\ttea\t1'])
+  expect(await run(['index', '.', '-q'], files)).toMatchObject({ code: 0 })
+  const { stdout, stderr } = await run(['search', '--eval', folder, '--json'], files)
+  const { metrics, queries: count } = JSON.parse(stdout)
+  expect(count).toBe(3)
+  for (const name of ['ndcg@10', 'recall@10', 'recall@100', 'mrr@10']) {
+    expect(metrics[name].value).toBeCloseTo(2 / 3, 10)
+    expect(metrics[name].low).toBeLessThan(metrics[name].high)
+  }
+  expect(stderr).toContain('1 judged queries are not among the queries: left out (first: q9)')
+  expect((await run(['search', '--eval', folder], files)).stdout).toMatch(/ndcg@10 +0\.667 +\[/)
+  expect((await run(['search', 'x', '--eval', folder], files)).code).toBe(2)
+  expect((await run(['search', '--eval', folder, '--explain'], files)).code).toBe(2)
+  judge(['q1\td17\t1'])
+  const wrong = await run(['search', '--eval', folder], files)
+  expect(wrong.code).toBe(1)
+  expect(wrong.stderr).toMatch(/No query found a file that is judged.*not d17/)
+})

@@ -52,6 +52,7 @@ export const searchIndexOptions: Options = {
   explain: { help: 'print how each score came about' },
   wait: { help: 'wait until the index is up to date and the model is loaded' },
   'no-update': { help: 'do not look for what changed' },
+  eval: { value: 'FOLDER', help: 'judge the index by queries.jsonl and qrels in FOLDER' },
 }
 
 export async function searchIndex(
@@ -62,14 +63,7 @@ export async function searchIndex(
 ): Promise<boolean> {
   const options = readOptions(args)
   const model = args.text('model')
-  const index = await Index.open(found.path, {
-    create: false,
-    ...(model !== undefined && {
-      embedder: (await findModel(model, session)).bundled ? 'mini' : model,
-    }),
-    ...(options.rerank && { reranker: args.text('reranker') ?? 'qwen3-reranker-0.6b' }),
-    load: readLoadOptions(args),
-  })
+  const index = await openIndex(found, options, args, session)
   try {
     const isFresh = args.has('no-update')
       ? undefined
@@ -84,8 +78,25 @@ export async function searchIndex(
   }
 }
 
+export async function openIndex(
+  found: FoundIndex,
+  options: SearchOptions,
+  args: Arguments,
+  session: Session,
+): Promise<Index> {
+  const model = args.text('model')
+  return Index.open(found.path, {
+    create: false,
+    ...(model !== undefined && {
+      embedder: (await findModel(model, session)).bundled ? 'mini' : model,
+    }),
+    ...(options.rerank && { reranker: args.text('reranker') ?? 'qwen3-reranker-0.6b' }),
+    load: readLoadOptions(args),
+  })
+}
+
 /** Takes in what changed, as far as there is time. @returns whether that was all */
-async function freshened(index: Index, wait: boolean, session: Session): Promise<boolean> {
+export async function freshened(index: Index, wait: boolean, session: Session): Promise<boolean> {
   const time = wait
     ? session.signal
     : AbortSignal.any([session.signal, AbortSignal.timeout(freshenMs)])
@@ -99,7 +110,7 @@ async function freshened(index: Index, wait: boolean, session: Session): Promise
   }
 }
 
-function readOptions(args: Arguments): SearchOptions {
+export function readOptions(args: Arguments): SearchOptions {
   const patience = args.number('patience', 0.001, 600)
   const instruction = args.text('instruction')
   const inside = listOf(args.text('in'))

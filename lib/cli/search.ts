@@ -4,7 +4,8 @@ import type { Command, Session } from './command.ts'
 import { inputOptions, isPiped, openInput, readAll } from './input.ts'
 import { loadEmbedder, loadOptions } from './load.ts'
 import { Misuse } from './misuse.ts'
-import { likelyIndex } from './index/which.ts'
+import { chosenIndex, likelyIndex } from './index/which.ts'
+import { searchEval } from './search-eval.ts'
 import { searchIndex, searchIndexOptions } from './search-index.ts'
 import { print, printJson } from './print.ts'
 import { Progress } from './progress.ts'
@@ -54,6 +55,11 @@ export const search: Command = {
   async run(args, session) {
     const [query, ...given] = args.positionals
     const top = args.integer('top', 1) ?? 5
+    const judged = args.text('eval')
+    if (judged !== undefined) {
+      if (query !== undefined) throw new Misuse('--eval asks the queries of its folder, no other')
+      return searchEval(judged, await chosenIndex(args.text('index')), args, session)
+    }
     const isTold = given.length > 0 || args.text('input') !== undefined
     const isOwn = !isTold && !(query !== undefined && (await isPiped()))
     const index = isOwn && query !== undefined ? await likelyIndex(args.text('index')) : undefined

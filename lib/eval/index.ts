@@ -14,6 +14,7 @@ export {
 export { runSuite, type SuiteOptions, type SuiteReport, type SuiteTask } from './plan/suite.ts'
 export type { Cell } from './plan/tables.ts'
 export { collections } from './read/collections.ts'
+export { type Judged, readJudged } from './read/judged.ts'
 export { openDataset } from './read/open.ts'
 export { type PullOptions, pullCollection } from './read/pull.ts'
 export { type Remark, Remarks } from './read/remarks.ts'

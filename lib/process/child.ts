@@ -26,6 +26,7 @@ const load = (): Load => ({ stats: engine?.stats(), memory: process.memoryUsage.
 
 async function answer(request: Request): Promise<void> {
   if (request.op === 'cancel') return running.get(request.id)?.abort()
+  if (request.op === 'ping') return tell({ is: 'pong' })
   if (request.op === 'close') return end()
   const { id } = request
   const stop = new AbortController()

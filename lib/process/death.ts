@@ -23,17 +23,22 @@ export function deathError(
     const remedy = 'Load without isolation, or allow this program to start processes.'
     return new Qwen3Error('ERR_PROCESS_DIED', problem, { restarts }, { remedy, cause: exit })
   }
-  const { exitCode, signal } = exit
+  const { exitCode, signal, hungSeconds } = exit
   const how = signal ? `by ${signal}` : `with exit code ${exitCode}`
   const why = oomKilled ? ', because memory ran out' : ''
   const facts: Facts = {
     ...(exitCode !== null && { exitCode }),
     ...(signal && { signal }),
     ...(oomKilled && { oomKilled: 'yes' }),
+    ...(hungSeconds !== undefined && { hungSeconds }),
     ...(suspect && { suspect: 'yes' }),
     restarts,
   }
-  const problem = `The process that computed for this model ended ${how}${why}`
+  const subject = 'The process that computed for this model'
+  const problem =
+    hungSeconds === undefined
+      ? `${subject} ended ${how}${why}`
+      : `${subject} hung: no answer for ${hungSeconds} s, so it was ended ${how}`
   return new Qwen3Error('ERR_PROCESS_DIED', problem, facts, {
     remedy: suspect ? suspectRemedy : oomKilled ? memoryRemedy : again,
     cause,

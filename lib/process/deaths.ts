@@ -35,7 +35,8 @@ export class Deaths {
   }
 
   record(exit: Exit | Error, stderr: string): Death {
-    const isKill = !(exit instanceof Error) && exit.signal === 'SIGKILL'
+    const isKill =
+      !(exit instanceof Error) && exit.signal === 'SIGKILL' && exit.hungSeconds === undefined
     const oomKilled = isKill && oomKills() > this.#oomKills
     const told = { stderr, restarts: this.#count++, oomKilled }
     const error = deathError(exit, { ...told, suspect: false })

@@ -24,6 +24,7 @@ export type Request =
   | { readonly op: 'load'; readonly id: number; readonly options: NativeLoadOptions }
   | RunRequest
   | { readonly op: 'cancel'; readonly id: number }
+  | { readonly op: 'ping' }
   | { readonly op: 'close' }
 
 /** What became of the texts of one `RunRequest`, in their order. */
@@ -41,6 +42,7 @@ export interface RunResult {
 
 export type Answer =
   | { readonly is: 'hello'; readonly version: string }
+  | { readonly is: 'pong' }
   /** Of a load a fraction, of a run the texts that are done. */
   | { readonly is: 'progress'; readonly id: number; readonly done: number; readonly load?: Load }
   | {

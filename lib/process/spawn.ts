@@ -20,6 +20,8 @@ export interface Spawning {
 export interface Exit {
   readonly exitCode: number | null
   readonly signal: string | null
+  /** It was ended because it had not answered for so long. */
+  readonly hungSeconds?: number
 }
 
 /** A running child. */

@@ -5,6 +5,7 @@ import type { NativeLoadOptions, NativeModelFacts, NativeStats } from '../native
 import { version } from '../root.ts'
 import { Deaths } from './deaths.ts'
 import { type Answer, errorOf, type Load, type RunRequest, type RunResult } from './protocol.ts'
+import { Pulse } from './pulse.ts'
 import { type Exit, type Link, type Spawning, spawn } from './spawn.ts'
 
 /** How a child is kept, beside how it is started. */
@@ -55,7 +56,13 @@ export class Supervisor {
   #loadId = 0
   #timer: NodeJS.Timeout | undefined
   readonly #deaths: Deaths
+  readonly #pulse = new Pulse(
+    () => this.#link?.send({ op: 'ping' }),
+    (seconds) => this.#hung(seconds),
+  )
   #restarts = 0
+  /** It was told to load. */
+  #isGreeted = false
   #isReady = false
   #isEnding = false
   #isHeavy = false
@@ -165,6 +172,7 @@ export class Supervisor {
       link = spawn(this.#keeping, {
         onAnswer: (answer) => {
           if (!mine()) return
+          this.#pulse.heard()
           if (isGreeted) return this.#heard(answer)
           isGreeted = true
           clearTimeout(silence)
@@ -186,6 +194,8 @@ export class Supervisor {
     if (theirs === version) {
       this.#loadId = this.nextId()
       this.#link!.send({ op: 'load', id: this.#loadId, options: this.#options })
+      this.#isGreeted = true
+      this.#hold()
       return
     }
     const problem = `Expected a child of version ${version} but it is of version ${theirs}`
@@ -194,7 +204,7 @@ export class Supervisor {
   }
 
   #heard(answer: Answer): void {
-    if (answer.is === 'hello') return
+    if (answer.is === 'hello' || answer.is === 'pong') return
     if (answer.is !== 'progress' || answer.load) this.#note(answer.load)
     if (answer.id === this.#loadId) {
       this.#heardOfLoad(answer)
@@ -270,11 +280,21 @@ export class Supervisor {
   }
 
   #gone(): void {
+    this.#pulse.watch(false)
     this.#link = undefined
+    this.#isGreeted = false
     this.#isReady = false
     this.#memory = 0
     this.#before = added(this.#before, this.#stats)
     this.#stats = noStats
+  }
+
+  /** Not waited for: a process that hangs in a driver may take its time even to be killed. */
+  #hung(hungSeconds: number): void {
+    const link = this.#link!
+    link.kill()
+    link.hold(false)
+    this.#died({ exitCode: null, signal: 'SIGKILL', hungSeconds })
   }
 
   #died(exit: Exit | Error): void {
@@ -338,6 +358,8 @@ export class Supervisor {
       [...this.#running.values()].some(({ isDropped }) => !isDropped) ||
       (this.#opening?.listeners.size ?? 0) > 0
     this.#link?.hold(isAwaited || this.#ended !== undefined)
+    // One that is starting, or ending, has bounds of its own.
+    this.#pulse.watch(isAwaited && this.#isGreeted && !this.#isLeaving && !this.#isEnding)
     if (isAwaited) this.#timer?.ref()
     else this.#timer?.unref()
   }

@@ -13,6 +13,17 @@ const folder = fileURLToPath(new URL('../../packages', import.meta.url))
 const { values: options } = parseArgs({
   options: { 'dry-run': { type: 'boolean', default: false } },
 })
+const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+// The registry compares it with where the build says it comes from; what is wrong shows after the first packages are out.
+if (!repositoryOf(manifest) && !options['dry-run']) {
+  console.error(
+    [
+      'package.json says no `repository`, and provenance is refused without the one that this release is built from.',
+      'Add "repository": { "type": "git", "url": "git+https://…" } to it, pack again and publish: nothing was published.',
+    ].join('\n'),
+  )
+  process.exit(1)
+}
 const { version, packages } = JSON.parse(readFileSync(join(folder, 'packages.json'), 'utf8'))
 
 const missing = Object.keys(platforms).filter(
@@ -48,6 +59,10 @@ for (const { name, file, integrity } of inOrder) {
     },
   )
   if (status !== 0) process.exit(status ?? 1)
+}
+
+function repositoryOf({ repository }) {
+  return typeof repository === 'string' ? repository : repository?.url
 }
 
 function published(name) {

@@ -83,7 +83,7 @@ interface Query extends Text {
   placed: Placed
 }
 
-async function readQueries(files: Files, remarks: Remarks): Promise<Query[]> {
+export async function readQueries(files: Files, remarks: Remarks): Promise<Query[]> {
   const queries = new Map<string, Query>()
   for (const path of files.queries) {
     for await (const placed of rowsOf(path, remarks)) {
