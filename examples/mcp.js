@@ -20,7 +20,7 @@ await client.connect(
 const { tools } = await client.listTools()
 console.log(tools.map(({ name }) => name).join(', '))
 
-const query = 'how do I use it in a desktop app'
+const query = 'how do I put it into an Electron app'
 const found = await client.callTool({
   name: 'search',
   arguments: { query, files: ['which.md', 'electron.md'], top: 3 },

@@ -54,8 +54,8 @@ describe('retrieval', () => {
   it('judges the bundled model on the bundled questions', async () => {
     const report = await judge('handbook', { dimensions: [256, 64] })
     // Measured on AVX-512 VNNI; other kernels round otherwise, which moves a pair of neighbours here and there.
-    expect(value(report, 'ndcg@10')).toBeCloseTo(0.823, 1)
-    expect(value(report, 'ndcg@10', 1)).toBeCloseTo(0.702, 1)
+    expect(value(report, 'ndcg@10')).toBeCloseTo(0.801, 1)
+    expect(value(report, 'ndcg@10', 1)).toBeCloseTo(0.722, 1)
     expect(report.items.length).toBe(50)
     expect(report.remarks).toEqual([])
     const { low, high } = report.systems[0]!.metrics['ndcg@10']!
