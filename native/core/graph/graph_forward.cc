@@ -15,8 +15,8 @@
 namespace qwen3_embed {
 namespace {
 
-// Rows that go through all blocks as one graph; of longer packs, through a block together.
-constexpr int kWhole = 8192, kTile = 2048;
+// Rows that go through a block together, of packs that are not one graph as a whole.
+constexpr int kTile = 2048;
 constexpr int kMaxSequences = 4096;
 // Without flash attention the scores of all heads of a tile are one tensor: no more values than
 // this.
@@ -108,7 +108,9 @@ void GraphForward::set_up_backend(const PackedOptions& options) {
 }
 
 int32_t GraphForward::tile_rows(int32_t n_rows) const {
-  if (flash_) return tile_ > 0 ? tile_ : n_rows <= kWhole ? kWhole : kTile;
+  // The budget says for how many rows a device has memory.
+  const int whole = std::max(kTile, limits_.budget);
+  if (flash_) return tile_ > 0 ? tile_ : n_rows <= whole ? whole : kTile;
   const int64_t fit = kMostScores / (int64_t{network_->n_head} * n_rows);
   return static_cast<int32_t>(std::clamp<int64_t>(fit, 1, tile_ > 0 ? tile_ : kTile));
 }
