@@ -250,7 +250,7 @@ describe('search', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: `${announcement}\n` })
     const lines = stdout.trimEnd().split('\n')
     expect(lines).toHaveLength(5)
-    expect(lines[0]).toMatch(/^0\.\d\d {2}█+.* You can return the product within thirty days/)
+    expect(lines[0]).toMatch(/^0\.4\d {2}█+.* You can return the product within thirty days/)
     expect(stdout).not.toContain('\x1b')
   })
 
