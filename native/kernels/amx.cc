@@ -7,6 +7,7 @@ constexpr int kBf16Rows = 16;  // a tile's
 }  // namespace qwen3_embed::kernels
 // After the vector type they are written over.
 #include "attention_floats.inc.h"
+#include "codes_plain.inc.h"
 #include "rows.inc.h"
 #include "scan.inc.h"
 #include "sets.h"

@@ -7,6 +7,7 @@ constexpr int kBf16Rows = kRowGroup;
 // After the vector type they are written over.
 #include "attention_floats.inc.h"
 #include "attention_int16.inc.h"
+#include "codes_stepped.inc.h"
 #include "rows.inc.h"
 #include "scan.inc.h"
 #include "sets.h"
@@ -16,6 +17,11 @@ namespace {
 
 RowFormat row_format_bf16(WeightType type) {
   return type == WeightType::kBf16 ? RowFormat::kBf16 : plain_row_format(type);
+}
+
+size_t rows_bytes(RowFormat format, int64_t m, int64_t k) {
+  if (format != RowFormat::kQ8) return grouped_rows_bytes(format, m, k);
+  return static_cast<size_t>(ceil_div(m, kRowGroup) * (k / kBlock)) * sizeof(RowBlockSteps);
 }
 
 void attention_vnni(const Attention& a) {
@@ -28,29 +34,18 @@ void attention_bf16(const Attention& a) {
 
 }  // namespace
 
-const Kernels kAvx512Vnni = {"avx512-vnni",      kPanel,         panels_packable,
-                             panels_bytes,       pack_panels,    plain_row_format,
-                             grouped_rows_bytes, avx512_matmul,  nullptr,
-                             store_row,          rms_norm,       rms_norm_row,
-                             layer_norm,         gelu_row,       swiglu_row,
-                             norm_rope,          attention_vnni, scan};
-const Kernels kAvx512Bf16 = {"avx512-bf16",
-                             kPanel,
-                             panels_packable,
-                             panels_bytes,
-                             pack_panels,
-                             row_format_bf16,
-                             grouped_rows_bytes,
-                             avx512_bf16_matmul,
-                             nullptr,
-                             store_row,
-                             rms_norm,
-                             rms_norm_row,
-                             layer_norm,
-                             gelu_row,
-                             swiglu_row,
-                             norm_rope,
-                             attention_bf16,
-                             scan};
+const Kernels kAvx512Vnni = {
+    "avx512-vnni", kPanel,        panels_packable, panels_bytes, pack_panels,    plain_row_format,
+    rows_bytes,    avx512_matmul, nullptr,         store_row,    rms_norm,       rms_norm_row,
+    layer_norm,    gelu_row,      swiglu_row,      norm_rope,    attention_vnni, scan};
+const Kernels kAvx512Bf16 = {"avx512-bf16",   kPanel,
+                             panels_packable, panels_bytes,
+                             pack_panels,     row_format_bf16,
+                             rows_bytes,      avx512_bf16_matmul,
+                             nullptr,         store_row,
+                             rms_norm,        rms_norm_row,
+                             layer_norm,      gelu_row,
+                             swiglu_row,      norm_rope,
+                             attention_bf16,  scan};
 
 }  // namespace qwen3_embed::kernels

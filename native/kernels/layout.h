@@ -120,7 +120,7 @@ struct PackedBf16 {
   uint16_t values[16][16][2];  // [k / 2][output][k % 2]
 };
 
-// ---- rows: [ceil(m / 6)][k / 32] of these ----
+// ---- rows: [ceil(m / 6)][k / 32] of these, but for RowBlockSteps ----
 
 struct RowBlockQ8 {
   int8_t codes[kRowGroup][kBlock];
@@ -133,6 +133,25 @@ struct RowBlockQ8 {
   int32_t unused[2];
 };
 static_assert(sizeof(RowBlockQ8) == 320, "five cache lines");
+
+// The same for sets that make the product of scales two look-ups and a sum (avx512_codes.inc.h) and
+// go through all rows some blocks at a time: [k / 32][ceil(m / 6)] of these. The scale d is
+// 2^e (1 + coarse / 16 + fine / 256), where 2^e stands in `origin`: 1.5 · 2^23 · 2^e. A sum of
+// codes that starts at origin's bits is, read as a float, origin + 2^e sum: no conversion, and the
+// multiplication by 2^e is done.
+constexpr int kScaleSteps = 16;
+
+struct RowBlockSteps {
+  int8_t codes[kRowGroup][kBlock];
+  int32_t start[kRowGroup];          // origin's bits - 128 Σ codes, of the block
+  int32_t start_half[2][kRowGroup];  // and of its halves
+  float origin[kRowGroup];
+  float mantissa[kRowGroup];  // 1 + coarse / 16 + fine / 256
+  int32_t coarse[kRowGroup];
+  int32_t fine[kRowGroup];
+  float sum[kRowGroup];  // d Σ codes
+};
+static_assert(sizeof(RowBlockSteps) == 384, "six cache lines");
 
 template <int kRows>
 struct RowsOfBf16 {

@@ -11,6 +11,7 @@ constexpr int64_t kPair = 2 * kPanel;
 
 struct Tile {
   const void* rows;    // the group's first block
+  size_t block_bytes;  // to its next
   const void* panel;   // first of the pair
   size_t panel_bytes;  // to the second
   int64_t n_blocks;
@@ -28,53 +29,119 @@ struct Tile {
 
 using RunTile = void(const Tile& tile);
 
+// A product and what follows from its shapes.
+struct Product {
+  const Weights& weights;
+  const Rows& rows;
+  float* out;
+  int64_t out_stride;
+  const float* add;
+  int64_t add_stride;
+  int64_t n_blocks;    // of k
+  size_t group_bytes;  // from a group of rows to the next
+  size_t block_bytes;  // from a block of it to the next
+  size_t panel_bytes;
+  int64_t n_pairs;  // of panels
+  int64_t n_groups;
+
+  const char* group(int64_t i) const {
+    return static_cast<const char*>(rows.data) + static_cast<size_t>(i) * group_bytes;
+  }
+  const char* pair(int64_t i) const {
+    return static_cast<const char*>(weights.packed) + static_cast<size_t>(i) * 2 * panel_bytes;
+  }
+};
+
+template <class Unit, class RowBlock>
+Product product_of(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
+                   const float* add, int64_t add_stride) {
+  const int64_t n_blocks = weights.k / kBlock;
+  return {weights,
+          rows,
+          out,
+          out_stride,
+          add,
+          add_stride,
+          n_blocks,
+          static_cast<size_t>(n_blocks) * sizeof(RowBlock),
+          sizeof(RowBlock),
+          static_cast<size_t>(ceil_div(n_blocks, Unit::kBlocks)) * sizeof(Unit),
+          ceil_div(weights.n, kPair),
+          ceil_div(rows.m, kRowGroup)};
+}
+
+// Groups [first, last) times one pair of panels. `more`: the same groups times the next pair come
+// after it, so that its weights may be fetched meanwhile.
+struct Stretch {
+  int64_t pair, first, last;
+  bool more;
+};
+
+// Calls run(Stretch) for part ith of nth, a chunk of groups after the other.
+template <class Run>
+void each_stretch(const Product& p, int64_t chunk, int ith, int nth, Run run) {
+  for (int64_t first = 0; first < p.n_groups; first += chunk) {
+    const int64_t groups = min_of(chunk, p.n_groups - first);
+    const int64_t end = p.n_pairs * groups * (ith + 1) / nth;
+    for (int64_t t = p.n_pairs * groups * ith / nth; t < end;) {
+      const int64_t pair = t / groups, stop = min_of(end, (pair + 1) * groups);
+      run(Stretch{pair, first + t % groups, first + (stop - 1) % groups + 1, stop < end});
+      t = stop;
+    }
+  }
+}
+
+// A group of a stretch.
+[[maybe_unused]] Tile tile_of(const Product& p, const Stretch& stretch, int64_t group) {
+  const int64_t row = group * kRowGroup, output = stretch.pair * kPair;
+  Tile tile;
+  tile.rows = p.group(group);
+  tile.block_bytes = p.block_bytes;
+  tile.panel = p.pair(stretch.pair);
+  tile.panel_bytes = p.panel_bytes;
+  tile.n_blocks = p.n_blocks;
+  tile.out = p.out + row * p.out_stride + output;
+  tile.out_stride = p.out_stride;
+  tile.add = p.add ? p.add + row * p.add_stride + output : nullptr;
+  tile.add_stride = p.add_stride;
+  tile.n_rows = static_cast<int>(min_of(kRowGroup, p.rows.m - row));
+  tile.n_outputs = static_cast<int>(min_of(kPair, p.weights.n - output));
+  tile.fetch = nullptr;
+  tile.fetch_step = 0;
+  return tile;
+}
+
+// Outputs lie a row apart, so stores at the end would wait for their lines: a tenth of the time.
+[[maybe_unused]] void fetch_outputs(const Tile& tile) {
+  for (int r = 0; r < tile.n_rows; r++)
+    for (int o = 0; o < tile.n_outputs; o += 16)
+      prefetch_to_write(tile.out + r * tile.out_stride + o);
+}
+
+// Calls run(Tile) for every group of a stretch.
+template <class Run>
+void each_tile_of(const Product& p, const Stretch& stretch, Run run) {
+  const int64_t groups = stretch.last - stretch.first;
+  const auto lines = static_cast<int64_t>(2 * p.panel_bytes / 64);
+  for (int64_t i = 0; i < groups; i++) {
+    Tile tile = tile_of(p, stretch, stretch.first + i);
+    tile.fetch = p.pair(stretch.pair + 1) + lines * i / groups * 64;
+    tile.fetch_step = stretch.more ? ceil_div(ceil_div(lines, groups), p.n_blocks) : 0;
+    fetch_outputs(tile);
+    run(tile);
+  }
+}
+
 // Calls run(Tile) for part ith of nth. Work goes in chunks of rows that stay in the second-level
 // cache, but not so few that fetching the weights again for each chunk would show; within a chunk
 // down the rows, then to the next pair.
 template <class Unit, class RowBlock, class Run>
 void each_tile(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
                const float* add, int64_t add_stride, int ith, int nth, Run run) {
-  const int64_t n_blocks = weights.k / kBlock;
-  const int64_t n_units = ceil_div(n_blocks, Unit::kBlocks);
-  const int64_t n_pairs = ceil_div(weights.n, kPair);
-  const int64_t n_groups = ceil_div(rows.m, kRowGroup);
-  const size_t group_bytes = static_cast<size_t>(n_blocks) * sizeof(RowBlock);
-  const size_t panel_bytes = static_cast<size_t>(n_units) * sizeof(Unit);
-  const int64_t fit = static_cast<int64_t>((size_t{512} << 10) / group_bytes);
-  const int64_t chunk = fit < 16 ? 16 : fit;
-
-  for (int64_t first = 0; first < n_groups; first += chunk) {
-    const int64_t groups = min_of(chunk, n_groups - first);
-    const int64_t begin = n_pairs * groups * ith / nth, end = n_pairs * groups * (ith + 1) / nth;
-    for (int64_t t = begin; t < end; t++) {
-      const int64_t pair = t / groups, group = first + t % groups;
-      const int64_t row = group * kRowGroup, output = pair * kPair;
-      const auto* panel =
-          static_cast<const char*>(weights.packed) + static_cast<size_t>(pair) * 2 * panel_bytes;
-      const int64_t lines = static_cast<int64_t>(2 * panel_bytes / 64);
-      const int64_t fetched = lines * (t % groups) / groups;
-      const bool more = t + groups < end;
-      Tile tile;
-      tile.rows = static_cast<const char*>(rows.data) + static_cast<size_t>(group) * group_bytes;
-      tile.panel = panel;
-      tile.panel_bytes = panel_bytes;
-      tile.n_blocks = n_blocks;
-      tile.out = out + row * out_stride + output;
-      tile.out_stride = out_stride;
-      tile.add = add ? add + row * add_stride + output : nullptr;
-      tile.add_stride = add_stride;
-      tile.n_rows = static_cast<int>(min_of(kRowGroup, rows.m - row));
-      tile.n_outputs = static_cast<int>(min_of(kPair, weights.n - output));
-      tile.fetch = panel + 2 * panel_bytes + fetched * 64;
-      tile.fetch_step = more ? ceil_div(ceil_div(lines, groups), n_blocks) : 0;
-      // Outputs lie a row apart, so stores at the end would wait for their lines: a tenth of the
-      // time.
-      for (int r = 0; r < tile.n_rows; r++)
-        for (int o = 0; o < tile.n_outputs; o += 16)
-          prefetch_to_write(tile.out + r * out_stride + o);
-      run(tile);
-    }
-  }
+  const Product p = product_of<Unit, RowBlock>(weights, rows, out, out_stride, add, add_stride);
+  const auto fit = static_cast<int64_t>((size_t{512} << 10) / p.group_bytes);
+  each_stretch(p, fit < 16 ? 16 : fit, ith, nth,
+               [&](const Stretch& stretch) { each_tile_of(p, stretch, run); });
 }
 
 }  // namespace

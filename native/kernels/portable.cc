@@ -8,6 +8,7 @@ constexpr int kBf16Rows = kRowGroup;
 }  // namespace qwen3_embed::kernels
 // After the vector type they are written over.
 #include "attention_floats.inc.h"
+#include "codes_plain.inc.h"
 #include "matmul.inc.h"
 #include "rows.inc.h"
 #include "scan.inc.h"

@@ -1,6 +1,6 @@
 // The row functions, over a vector type. Each instruction set's source includes this after its own
-// Vec and kBf16Rows, how many rows of BF16 stand interleaved; internal linkage keeps the copies
-// apart.
+// Vec, kBf16Rows (how many rows of BF16 stand interleaved) and one of codes_*.inc.h (how its rows
+// of codes are scaled and stand); internal linkage keeps the copies apart.
 #pragma once
 
 #include <math.h>
@@ -20,35 +20,11 @@ uint16_t bf16_of(uint32_t bits) {
   return static_cast<uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
-// Scale and rounding as in ggml's quantize_row_q8_0 (d = largest / 127, nearest even), except that
-// d stays a float. A block whose largest magnitude is below 1e-30 counts as zeros (1 / d would
-// overflow); one that holds a NaN or an infinity gets a scale that says so.
-void store_q8(const float* x, RowBlockQ8& to, int64_t r) {
-  constexpr uint32_t kTiny = 0x0da24260, kInfinity = 0x7f800000;
-  const uint32_t bits = Vec::largest(x);
-  float largest;
-  memcpy(&largest, &bits, sizeof largest);
-  int32_t sums[2] = {0, 0};
-  float d = 0;
-  if (bits >= kTiny && bits < kInfinity) {
-    d = largest / 127.0f;
-    Vec::quantise(x, 127.0f / largest, to.codes[r], sums);
-  } else {
-    memset(to.codes[r], 0, kBlock);
-    if (bits >= kInfinity) d = largest;
-  }
-  to.d[r] = d;
-  to.start[r] = -128 * (sums[0] + sums[1]);
-  to.start_half[0][r] = -128 * sums[0];
-  to.start_half[1][r] = -128 * sums[1];
-  to.sum[r] = d * static_cast<float>(sums[0] + sums[1]);
-}
-
 void store_block(const float* x, const Rows& rows, int64_t row, int64_t block) {
   const int64_t index = row / kRowGroup * (rows.k / kBlock) + block, r = row % kRowGroup;
   switch (rows.format) {
     case RowFormat::kQ8:
-      return store_q8(x, static_cast<RowBlockQ8*>(rows.data)[index], r);
+      return store_q8(x, code_block(rows, row / kRowGroup, block), r);
     case RowFormat::kPlain:
       memcpy(static_cast<float*>(rows.data) + row * rows.k + block * kBlock, x,
              sizeof(float) * kBlock);

@@ -225,20 +225,37 @@ std::vector<float> random_floats(int64_t n, double scale = 1) {
   return out;
 }
 
+// Whether a set's rows of codes have scales of nine bits.
+bool scales_in_steps(const Kernels& set) { return std::strncmp(set.name, "avx512", 6) == 0; }
+
+// The scale of 32 values and what they are multiplied by to be codes, by the definition of the
+// set's rows of codes.
+struct Scale {
+  float d, inverse;
+};
+
+Scale code_scale(const Kernels& set, const float* x) {
+  float largest = 0;
+  for (int i = 0; i < 32; i++) largest = std::max(largest, std::fabs(x[i]));
+  if (largest < 1e-30f) return {0, 0};
+  if (!scales_in_steps(set)) return {largest / 127.0f, 127.0f / largest};
+  int exponent;
+  const float mantissa = std::frexp(largest / 127.0f, &exponent);
+  const float d = std::ldexp(std::floor(mantissa * 512 + 0.5f) / 512, exponent);
+  return {d, 1 / d};
+}
+
 // What the row's format makes of x, by the definition of the format.
-std::vector<double> as_stored(RowFormat format, const float* x, int64_t k) {
+std::vector<double> as_stored(const Kernels& set, RowFormat format, const float* x, int64_t k) {
   std::vector<double> out(static_cast<size_t>(k));
   for (int64_t i = 0; i < k; i++) {
     const auto at = static_cast<size_t>(i);
     if (format == RowFormat::kF32) out[at] = x[i];
     if (format == RowFormat::kBf16) out[at] = bf16_value(nearest_bf16(x[i]));
     if (format == RowFormat::kQ8) {
-      float largest = 0;
-      for (int64_t j = i / 32 * 32; j < i / 32 * 32 + 32; j++)
-        largest = std::max(largest, std::fabs(x[j]));
-      const float inverse = 127.0f / largest, scaled = x[i] * inverse;
+      const Scale scale = code_scale(set, x + i / 32 * 32);
       out[at] =
-          largest < 1e-30f ? 0 : std::nearbyint(scaled) * static_cast<double>(largest / 127.0f);
+          static_cast<double>(std::nearbyint(x[i] * scale.inverse)) * static_cast<double>(scale.d);
     }
   }
   return out;
@@ -293,7 +310,7 @@ void test_matmul(const Kernels& set, const TypeFacts& facts, int64_t m, int64_t 
   // Against a sum in double precision: error relative to Σ (|scale · code · a| + |minimum · a|).
   double worst = 0;
   for (int64_t i = 0; i < m; i++) {
-    const std::vector<double> a = as_stored(all.format, x.data() + i * k, k);
+    const std::vector<double> a = as_stored(set, all.format, x.data() + i * k, k);
     for (int64_t j = 0; j < n; j++) {
       const uint8_t* row = source.data() + static_cast<size_t>(j) * source_row_bytes(facts.type, k);
       double sum = 0, magnitude = 0;
@@ -414,6 +431,13 @@ void test_products(const Kernels& set) {
   // More rows than one chunk takes; and whole chunks of k.
   test_matmul(set, kTypes[0], 131, 40, 4096, Style::kRandom);
   test_matmul(set, kTypes[0], 70, 70, 1024, Style::kRandom);
+  // Rows enough that weights are made ready for all of them, and a last group that is not whole.
+  for (const TypeFacts& facts : kTypes) {
+    test_matmul(set, facts, 6 * 20 + 1, 49, 512, Style::kRandom);
+    test_matmul(set, facts, 6 * 27 + 5, 96, std::max<int64_t>(facts.values, 32) * 3,
+                Style::kRandom);
+  }
+  test_matmul(set, kTypes[0], 6 * 96 + 6 * 21 + 2, 33, 96, Style::kHuge);
 }
 
 // ---- rows ----
@@ -510,18 +534,49 @@ void test_quantisation(const Kernels& set) {
   float* row = x.data();
   for (int64_t i = 0; i < 32; i++) row[i] = 1e-38f * static_cast<float>(i);  // flushed
   for (int64_t i = 32; i < 64; i++) row[i] = 0;
-  for (int64_t i = 64; i < 96; i++) row[i] = 1e30f * normal();
+  for (int64_t i = 64; i < 96; i++) row[i] = 1e29f * normal();
   for (int64_t i = 96; i < 128; i++)
     row[i] = static_cast<float>(i - 96) * 0.5f * 8.1f;  // ties and near ties
   row[130] = -std::numeric_limits<float>::infinity();
   row[200] = std::numeric_limits<float>::quiet_NaN();
   Aligned got(set.rows_bytes(RowFormat::kQ8, kRows, kValues)), expected(got.bytes);
-  for (int64_t i = 0; i < kRows; i++) {
-    set.store_row(x.data() + i * kValues, {RowFormat::kQ8, kRows, kValues, got.data}, i);
-    find("portable")
-        ->store_row(x.data() + i * kValues, {RowFormat::kQ8, kRows, kValues, expected.data}, i);
+  const Rows rows{RowFormat::kQ8, kRows, kValues, got.data};
+  for (int64_t i = 0; i < kRows; i++) set.store_row(x.data() + i * kValues, rows, i);
+  if (!scales_in_steps(set)) {
+    for (int64_t i = 0; i < kRows; i++)
+      find("portable")
+          ->store_row(x.data() + i * kValues, {RowFormat::kQ8, kRows, kValues, expected.data}, i);
+    CHECK(std::memcmp(got.data, expected.data, got.bytes) == 0, "%s quantises differently",
+          set.name);
   }
-  CHECK(std::memcmp(got.data, expected.data, got.bytes) == 0, "%s quantises differently", set.name);
+  if (set.row_format(WeightType::kQ8_0) != RowFormat::kQ8) return;
+
+  // Times the identity: each value as it is stored, and nothing finite of rows that are not.
+  std::vector<uint8_t> identity(kValues * kValues / 32 * 34);
+  for (int64_t i = 0; i < kValues; i++) {
+    uint8_t* blocks = identity.data() + i * kValues / 32 * 34;
+    for (int64_t b = 0; b < kValues / 32; b++) blocks[b * 34 + 1] = 0x3c;
+    blocks[i / 32 * 34 + 2 + i % 32] = 1;
+  }
+  Aligned packed(set.packed_bytes(WeightType::kQ8_0, kValues, kValues));
+  set.pack(WeightType::kQ8_0, identity.data(), kValues, kValues, 0, kValues / set.panel,
+           packed.data);
+  std::vector<float> out(kRows * kValues);
+  set.matmul({WeightType::kQ8_0, kValues, kValues, packed.data}, rows, out.data(), kValues, nullptr,
+             0, 0, 1);
+  bool right = true;
+  for (int64_t i = 0; i < kRows; i++) {
+    const std::vector<double> stored =
+        as_stored(set, RowFormat::kQ8, x.data() + i * kValues, kValues);
+    for (int64_t j = 0; j < kValues; j++) {
+      const float value = out[static_cast<size_t>(i * kValues + j)];
+      const double expected_value = stored[static_cast<size_t>(j)];
+      right = right && (i == 2 || i == 3 ? !std::isfinite(value)
+                                         : std::fabs(value - expected_value) <=
+                                               1e-6 * std::fabs(expected_value));
+    }
+  }
+  CHECK(right, "%s stores other values", set.name);
 }
 
 void test_non_finite(const Kernels& set) {

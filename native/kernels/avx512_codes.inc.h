@@ -1,0 +1,275 @@
+// Products of quantised weights with rows of codes: weights as unsigned bytes, activations as
+// broadcast signed ones. Processors add the four products of a lane in the units that multiply
+// floats, so what counts is how many of those are left per block of 32: of eight such steps for a
+// block, few rows need two more (scale by scale, sum plus block), many rows one: the product of
+// scales is then a sum of two that are looked up, exact like it. The conversion to floats is a
+// subtraction (RowBlockSteps).
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstring>
+
+#include "avx512_decode.inc.h"
+#include "avx512_tile.inc.h"
+
+namespace qwen3_embed::kernels {
+namespace {
+
+__m512i broadcast_codes(const int8_t* p) {
+  int32_t four;
+  memcpy(&four, p, sizeof four);
+  return _mm512_set1_epi32(four);
+}
+
+void fetch_rows(const RowBlockSteps* rows) {
+  for (size_t i = 0; i < sizeof *rows; i += 64)
+    _mm_prefetch(reinterpret_cast<const char*>(rows) + i, _MM_HINT_T0);
+}
+
+// Where the sums of a block's part begin: at -128 Σ codes for weights stored as code + 128.
+template <class Type>
+const void* starts(const RowBlockSteps& rows, int part) {
+  if (Type::kMins) return rows.origin;
+  return Type::kParts == 1 ? rows.start : rows.start_half[part];
+}
+
+__m512i broadcast_start(const void* starts, int r) {
+  int32_t start;
+  memcpy(&start, static_cast<const char*>(starts) + 4 * r, sizeof start);
+  return _mm512_set1_epi32(start);
+}
+
+__m512 above_origin(__m512i sum, __m512 origin) {
+  return _mm512_sub_ps(_mm512_castsi512_ps(sum), origin);
+}
+
+// ---- few rows: as the weights come ----
+
+template <class Unit, int MR, int NC>
+void tile_q8(const Tile& t) {
+  using Type = Decode<Unit>;
+  constexpr int kGroups = 8 / Type::kParts;
+  const auto* rows = static_cast<const RowBlockSteps*>(t.rows);
+  const auto block_stride = static_cast<int64_t>(t.block_bytes / sizeof *rows);
+  const auto* unit = static_cast<const Unit*>(t.panel);
+  const auto* second =
+      reinterpret_cast<const Unit*>(static_cast<const char*>(t.panel) + t.panel_bytes);
+  const char* fetch = t.fetch;
+
+  __m512 sums[MR][NC];
+  for (int r = 0; r < MR; r++)
+    for (int c = 0; c < NC; c++) sums[r][c] = _mm512_setzero_ps();
+
+  for (int64_t left = t.n_blocks; left > 0; left -= Unit::kBlocks, unit++, second++) {
+    const int n = static_cast<int>(min_of(left, Unit::kBlocks));
+    for (int b = 0; b < n; b++, rows += block_stride) {
+      const Unit* units[2] = {unit, second};
+      for (int64_t i = 0; i < t.fetch_step; i++, fetch += 64) prefetch(fetch);
+      // Many rows do not stay in the first-level cache from one pair of panels to the next.
+      if constexpr (MR == kRowGroup) fetch_rows(rows + 4 * block_stride);
+#pragma GCC unroll 2
+      for (int part = 0; part < Type::kParts; part++) {
+        __m512i acc[MR][NC];
+        for (int r = 0; r < MR; r++) {
+          acc[r][0] = broadcast_start(starts<Type>(*rows, part), r);
+          for (int c = 1; c < NC; c++) acc[r][c] = acc[r][0];
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < kGroups; i++) {
+          const int g = part * kGroups + i;
+          __m512i w[NC];
+          for (int c = 0; c < NC; c++) w[c] = Type::codes(*units[c], b, g);
+          for (int r = 0; r < MR; r++) {
+            const __m512i a = broadcast_codes(rows->codes[r] + g * 4);
+            for (int c = 0; c < NC; c++) acc[r][c] = _mm512_dpbusd_epi32(acc[r][c], w[c], a);
+          }
+        }
+        __m512 scale[NC];
+        for (int c = 0; c < NC; c++) scale[c] = Type::scale(*units[c], b, part);
+        for (int r = 0; r < MR; r++) {
+          const __m512 origin = _mm512_set1_ps(rows->origin[r]);
+          const __m512 mantissa = _mm512_set1_ps(rows->mantissa[r]);
+          for (int c = 0; c < NC; c++)
+            sums[r][c] = _mm512_fmadd_ps(above_origin(acc[r][c], origin),
+                                         _mm512_mul_ps(scale[c], mantissa), sums[r][c]);
+        }
+      }
+      if constexpr (Type::kMins) {
+        __m512 min[NC];
+        for (int c = 0; c < NC; c++) min[c] = Type::min(*units[c], b);
+        for (int r = 0; r < MR; r++)
+          for (int c = 0; c < NC; c++)
+            sums[r][c] = _mm512_fnmadd_ps(min[c], _mm512_set1_ps(rows->sum[r]), sums[r][c]);
+      }
+    }
+  }
+  finish(t, sums);
+}
+
+template <class Unit, int NC>
+void run_codes(const Tile& t) {
+  constexpr RunTile* kRuns[kRowGroup] = {tile_q8<Unit, 1, NC>, tile_q8<Unit, 2, NC>,
+                                         tile_q8<Unit, 3, NC>, tile_q8<Unit, 4, NC>,
+                                         tile_q8<Unit, 5, NC>, tile_q8<Unit, 6, NC>};
+  kRuns[t.n_rows - 1](t);
+}
+
+// ---- many rows: some blocks of two panels are made ready, then multiplied with all of them ----
+
+constexpr int64_t kMostGroups = 96;  // whose sums wait in memory, 73 KB
+constexpr int64_t kManyGroups = 20;  // from here on it pays
+
+// What fits the first-level cache beside a group of rows: 21 KB.
+template <class Type>
+struct Ready {
+  static constexpr int kBlocks = 4 / Type::kParts;
+  uint8_t codes[kBlocks][8][2][64];
+  float coarse[kBlocks][Type::kParts][kScaleSteps][2][16];  // scales times 1 + step / 16
+  float fine[kBlocks][Type::kParts][kScaleSteps][2][16];    // scales times step / 256
+  float mins[kBlocks][2][16];
+};
+
+struct Steps {
+  float coarse[kScaleSteps], fine[kScaleSteps];
+  constexpr Steps() : coarse(), fine() {
+    for (int i = 0; i < kScaleSteps; i++) {
+      coarse[i] = 1 + static_cast<float>(i) / kScaleSteps;
+      fine[i] = static_cast<float>(i) / (kScaleSteps * kScaleSteps);
+    }
+  }
+};
+constexpr Steps kSteps;
+
+template <class Unit>
+void make_ready(const Unit& unit, int b, int c, Ready<Decode<Unit>>& to, int i) {
+  using Type = Decode<Unit>;
+#pragma GCC unroll 8
+  for (int g = 0; g < 8; g++) _mm512_store_si512(to.codes[i][g][c], Type::codes(unit, b, g));
+  for (int part = 0; part < Type::kParts; part++) {
+    const __m512 scale = Type::scale(unit, b, part);
+#pragma GCC unroll 8
+    for (int step = 0; step < kScaleSteps; step++) {
+      _mm512_store_ps(to.coarse[i][part][step][c],
+                      _mm512_mul_ps(scale, _mm512_set1_ps(kSteps.coarse[step])));
+      _mm512_store_ps(to.fine[i][part][step][c],
+                      _mm512_mul_ps(scale, _mm512_set1_ps(kSteps.fine[step])));
+    }
+  }
+  if constexpr (Type::kMins) _mm512_store_ps(to.mins[i][c], Type::min(unit, b));
+}
+
+using GroupSums = float[kRowGroup][2][16];
+
+// sums += the blocks that are ready, times a group of rows; `fresh`: what is in sums does not
+// count.
+template <class Type>
+void add_ready(const Ready<Type>& ready, const RowBlockSteps* rows, int64_t block_stride, int n,
+               bool fresh, GroupSums& memory) {
+  constexpr int MR = kRowGroup, NC = 2, kGroups = 8 / Type::kParts;
+  const auto kept = static_cast<__mmask16>(fresh ? 0 : 0xffff);
+  __m512 sums[MR][NC];
+  for (int r = 0; r < MR; r++)
+    for (int c = 0; c < NC; c++) sums[r][c] = _mm512_maskz_load_ps(kept, memory[r][c]);
+  for (int b = 0; b < n; b++, rows += block_stride) {
+    fetch_rows(rows + 1);
+#pragma GCC unroll 2
+    for (int part = 0; part < Type::kParts; part++) {
+      __m512i acc[MR][NC];
+      for (int r = 0; r < MR; r++)
+        acc[r][0] = acc[r][1] = broadcast_start(starts<Type>(*rows, part), r);
+#pragma GCC unroll 8
+      for (int i = 0; i < kGroups; i++) {
+        const int g = part * kGroups + i;
+        const __m512i first = _mm512_load_si512(ready.codes[b][g][0]);
+        const __m512i second = _mm512_load_si512(ready.codes[b][g][1]);
+        for (int r = 0; r < MR; r++) {
+          const __m512i a = broadcast_codes(rows->codes[r] + g * 4);
+          acc[r][0] = _mm512_dpbusd_epi32(acc[r][0], first, a);
+          acc[r][1] = _mm512_dpbusd_epi32(acc[r][1], second, a);
+        }
+      }
+      for (int r = 0; r < MR; r++) {
+        const __m512 origin = _mm512_set1_ps(rows->origin[r]);
+        const auto& coarse = ready.coarse[b][part][rows->coarse[r]];
+        const auto& fine = ready.fine[b][part][rows->fine[r]];
+        for (int c = 0; c < NC; c++) {
+          const __m512 scale = _mm512_add_ps(_mm512_load_ps(coarse[c]), _mm512_load_ps(fine[c]));
+          sums[r][c] = _mm512_fmadd_ps(above_origin(acc[r][c], origin), scale, sums[r][c]);
+        }
+      }
+    }
+    if constexpr (Type::kMins) {
+      for (int r = 0; r < MR; r++) {
+        const __m512 sum = _mm512_set1_ps(rows->sum[r]);
+        for (int c = 0; c < NC; c++)
+          sums[r][c] = _mm512_fnmadd_ps(_mm512_load_ps(ready.mins[b][c]), sum, sums[r][c]);
+      }
+    }
+  }
+  for (int r = 0; r < MR; r++)
+    for (int c = 0; c < NC; c++) _mm512_store_ps(memory[r][c], sums[r][c]);
+}
+
+void finish_group(const Tile& tile, const GroupSums& memory) {
+  __m512 sums[kRowGroup][2];
+  for (int r = 0; r < kRowGroup; r++)
+    for (int c = 0; c < 2; c++) sums[r][c] = _mm512_load_ps(memory[r][c]);
+  finish(tile, sums);
+}
+
+// The first n groups of a stretch, all whole, times both panels of its pair.
+template <class Unit>
+void multiply_ready(const Product& p, const Stretch& stretch, int64_t n) {
+  using Type = Decode<Unit>;
+  alignas(64) GroupSums sums[kMostGroups];
+  alignas(64) Ready<Type> ready;
+  // Of a panel, to be fetched while the blocks before are multiplied.
+  constexpr auto kLines =
+      static_cast<int64_t>((sizeof(Unit) * Ready<Type>::kBlocks / Unit::kBlocks + 63) / 64);
+  const char* panel = p.pair(stretch.pair);
+  for (int64_t block = 0; block < p.n_blocks; block += Ready<Type>::kBlocks) {
+    const int n_ready = static_cast<int>(min_of(Ready<Type>::kBlocks, p.n_blocks - block));
+    for (int i = 0; i < n_ready; i++)
+      for (int c = 0; c < 2; c++) {
+        const auto* units = reinterpret_cast<const Unit*>(panel + c * p.panel_bytes);
+        make_ready(units[(block + i) / Unit::kBlocks],
+                   static_cast<int>((block + i) % Unit::kBlocks), c, ready, i);
+      }
+    const auto* rows = static_cast<const RowBlockSteps*>(p.rows.data) + block * p.n_groups;
+    const bool is_last = block + n_ready == p.n_blocks;
+    const char* next =
+        is_last ? p.pair(stretch.pair + 1)
+                : panel + static_cast<size_t>(block + n_ready) * sizeof(Unit) / Unit::kBlocks;
+    const int64_t fetched = is_last && !stretch.more ? 0 : ceil_div(kLines, n);
+    for (int64_t i = 0; i < n; i++) {
+      for (int64_t line = i * fetched; line < (i + 1) * fetched; line++)
+        for (size_t c = 0; c < 2; c++) prefetch(next + c * p.panel_bytes + line * 64);
+      if (is_last) fetch_outputs(tile_of(p, stretch, stretch.first + i));
+      add_ready(ready, rows + stretch.first + i, p.n_groups, n_ready, block == 0, sums[i]);
+      if (is_last) finish_group(tile_of(p, stretch, stretch.first + i), sums[i]);
+    }
+  }
+}
+
+template <class Unit>
+void multiply_codes(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
+                    const float* add, int64_t add_stride, int ith, int nth) {
+  Product p = product_of<Unit, RowBlockSteps>(weights, rows, out, out_stride, add, add_stride);
+  p.group_bytes = sizeof(RowBlockSteps);
+  p.block_bytes = static_cast<size_t>(p.n_groups) * sizeof(RowBlockSteps);
+  const int64_t n_whole = rows.m / kRowGroup;
+  each_stretch(p, kMostGroups, ith, nth, [&](Stretch stretch) {
+    const int64_t n = min_of(stretch.last, n_whole) - stretch.first;
+    if (n >= kManyGroups && weights.n - stretch.pair * kPair > kPanel) {
+      multiply_ready<Unit>(p, stretch, n);
+      stretch.first += n;
+    }
+    each_tile_of(p, stretch, [](const Tile& t) {
+      t.n_outputs > 16 ? run_codes<Unit, 2>(t) : run_codes<Unit, 1>(t);
+    });
+  });
+}
+
+}  // namespace
+}  // namespace qwen3_embed::kernels
