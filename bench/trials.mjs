@@ -35,6 +35,14 @@ export const trials = [
     repeats: 1,
   },
   {
+    name: 'short',
+    task: 'embed',
+    texts: texts(128, 16 - end, 9),
+    longest: 16,
+    repeats: 1,
+    onDemand: true,
+  },
+  {
     name: 'documents',
     task: 'embed',
     texts: texts(8, 1024 - end, 3),
