@@ -34,8 +34,7 @@ std::string scaled(const gguf_builder::Folder& folder) {
   for (int64_t i = 0; i < gguf_get_n_tensors(in.get()); ++i) {
     const ggml_tensor* t = ggml_get_tensor(source, gguf_get_tensor_name(in.get(), i));
     std::vector<float> values = to_floats(t);
-    for (float& value : values)
-      value = t->ne[1] > 1 ? value * 0.3125f : 1 + 0.25f * value;
+    for (float& value : values) value = t->ne[1] > 1 ? value * 0.3125f : 1 + 0.25f * value;
     gguf_add_tensor(
         out.get(), new_tensor(memory.get(), t->name, GGML_TYPE_F32, ggml_n_dims(t), t->ne, values));
   }
