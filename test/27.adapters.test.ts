@@ -78,6 +78,34 @@ describe('an adapter at inference', () => {
     expect(await none.embed(texts)).toEqual(await plain.embed(texts))
   })
 
+  // Mean 1 - cosine to the float model with the change in its weights, measured: 1.91e-5; without the adapter 1.87e-5.
+  it('is as near to the float model as its base is', async () => {
+    const shape = { rank: 16, alpha: 32, size: 0.05 }
+    const [whole, change] = [at('near-whole.gguf'), { path: adapterFor(mini, 'near.gguf', shape) }]
+    writeMerged(at('near-base.gguf'), new GgufReader(mini), 'F32')
+    writeMerged(whole, new GgufReader(mini), 'F32', [{ shape }])
+    const off = async (ours: string, theirs: string, adapter: AdapterOptions[]) => {
+      await using one = await Embedder.load(ours, { adapter })
+      await using other = await Embedder.load(theirs)
+      const [a, b] = [await one.embed(texts), await other.embed(texts)]
+      return a.reduce((sum, x, i) => sum + 1 - similarity(x, b[i]!), 0) / a.length
+    }
+    const base = await off(mini, at('near-base.gguf'), [])
+    expect(await off(mini, whole, [change])).toBeLessThan(1.2 * base)
+  })
+
+  it('does not depend on how its size is shared between A and B', async () => {
+    const shape = { rank: 16, alpha: 32 }
+    await using even = await Embedder.load(mini, { adapter: adapterFor(mini, 'even.gguf', shape) })
+    const vectors = await even.embed(texts)
+    // Far beyond what the scales of 8-bit blocks hold.
+    for (const shift of [-30, 30]) {
+      const adapter = adapterFor(mini, `odd${shift}.gguf`, { ...shape, shift })
+      await using odd = await Embedder.load(mini, { adapter })
+      expect(await odd.embed(texts)).toEqual(vectors)
+    }
+  })
+
   it('changes a reranker', async () => {
     const base = fixture('rerank')
     const adapter = adapterFor(base, 'rerank.gguf', { size: 0.3 })

@@ -210,6 +210,27 @@ describe('an adapter in the weights', () => {
   })
 })
 
+// The share of a random change of rank 8, of so much of the weights, that is there after quantising to the type that the
+// weights had. Expected: what was measured outside this code, on other numbers. Ours differ by 0.012 at most.
+it.each([
+  ['f16', [1, 1, 1]],
+  ['bf16', [1, 1, 0.823]],
+  ['q8_0', [1, 0.976, 0.069]],
+  ['q4_K', [0.366, 0.009, 0.009]],
+  ['q4_0', [0.264, 0.031, 0.031]],
+])('keeps of a change what the grid keeps (%s)', async (to, shares) => {
+  const f32 = fixture('embed-wide')
+  const base = at(`base-${to}.gguf`)
+  await merge({ models: [f32, f32], t: 0, to, output: base, lossy: true })
+  for (const [i, size] of [0.05, 0.01, 0.002].entries()) {
+    const adapter = at(`change-${to}.gguf`)
+    writeAdapter(adapter, new GgufReader(base), { rank: 8, size })
+    const options = { models: [base], adapter, to: 'same', output: at('kept.gguf'), lossy: true }
+    const { meanKept } = await merge(options)
+    expect(Math.abs(meanKept - shares[i]!), `${size}: ${meanKept}`).toBeLessThan(0.02)
+  }
+})
+
 describe('refused', () => {
   it('what does not fit together, by name', async () => {
     const into = (more: object) =>

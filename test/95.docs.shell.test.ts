@@ -86,7 +86,7 @@ const runnable = (line: string) =>
     .replaceAll('qwen3-embedding-0.6b', fixture('embed'))
     .replaceAll('qwen3-reranker-0.6b', fixture('rerank'))
     .replaceAll(/--model M\b/g, `--model ${fixture('rerank')}`)
-    .replace(/^qwen3-embed train .*/, (given) => `${given} --epochs 1 --keep-anyway`)
+    .replace(/^qwen3-embed (?:train|tune) .*/, (given) => `${given} --epochs 1 --keep-anyway`)
     .replaceAll('=…', '=a-key-of-ours')
 
 describe.each(lines)('%s: %s', (_, line) => {

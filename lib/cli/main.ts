@@ -29,6 +29,7 @@ import { search } from './search.ts'
 import { serve } from './serve.ts'
 import { synth } from './synth.ts'
 import { train } from './train.ts'
+import { tune } from './tune.ts'
 import { verify } from './verify.ts'
 
 const commands: readonly Command[] = [
@@ -46,6 +47,7 @@ const commands: readonly Command[] = [
   synth,
   mine,
   train,
+  tune,
   merge,
   fleet,
   serve,

@@ -1,13 +1,10 @@
-import { type TrainOptions, type TrainResult, train as fineTune } from '../train/index.ts'
+import { train as fineTune, type TrainOptions } from '../train/index.ts'
 import type { Arguments } from './arguments.ts'
 import { type Command, remark, type Session } from './command.ts'
 import { findModel } from './load.ts'
 import { Misuse } from './misuse.ts'
 import { print, printJson } from './print.ts'
-import { Progress } from './progress.ts'
-
-/** Of a training whose adapter was not shown to be better. */
-const notBetter = 3
+import { Bars, notBetter, told } from './trained.ts'
 
 export const train: Command = {
   name: 'train',
@@ -139,56 +136,4 @@ function decimal(args: Arguments, name: string): number | undefined {
   const value = /^\d*\.?\d+(e-?\d+)?$/i.test(text) ? Number(text) : Number.NaN
   if (value > 0) return value
   throw new Misuse(`--${name} takes a number above 0, such as 1e-4, not ${JSON.stringify(text)}`)
-}
-
-/** A bar for each phase. */
-class Bars {
-  readonly #session: Session
-  #phase = ''
-  #bar: Progress | undefined
-
-  constructor(session: Session) {
-    this.#session = session
-  }
-
-  readonly follow: NonNullable<TrainOptions['onProgress']> = ({ phase, done, total, ...at }) => {
-    if (phase !== this.#phase) {
-      this.end()
-      this.#bar = new Progress(phase, this.#session)
-      this.#phase = phase
-    }
-    const figures =
-      at.loss === undefined
-        ? ''
-        : `  loss ${at.loss.toFixed(4)}  ${Math.round(at.rowsPerSecond ?? 0)} rows/s`
-    this.#bar!.update(
-      total > 0 ? done / total : undefined,
-      `${done} of ${total} ${at.unit}${figures}`,
-    )
-  }
-
-  end(): void {
-    this.#bar?.end()
-    this.#bar = undefined
-    this.#phase = ''
-  }
-}
-
-function told(result: TrainResult): string {
-  const { adopted, adapter, steps, loss, examples, skipped, cut, dev, guard } = result
-  const left = [
-    ...(skipped > 0 ? [`${skipped} rows with an empty text were left out`] : []),
-    ...(cut > 0 ? [`${cut} texts lost their ends`] : []),
-  ]
-  const lines = [
-    `${examples} examples, ${steps} steps, loss ${loss.first.toFixed(3)} to ${loss.last.toFixed(3)}`,
-    ...left,
-    ...(dev ? ['', dev.text] : []),
-    ...(guard ? [guard.text] : []),
-  ]
-  if (adopted === false)
-    lines.push(adapter ? 'Not better: kept as you asked.' : 'Not better: not adopted.')
-  else if (adopted) lines.push('Better: adopted.')
-  if (adapter) lines.push(`adapter: ${adapter}`)
-  return `${lines.join('\n')}\n`
 }

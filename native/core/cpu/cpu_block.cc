@@ -24,23 +24,16 @@ void CpuPass::read(const float* hidden, const Norm& norm, int32_t n_rows, const 
 void CpuPass::project(const CpuBlock& block, const Tile& tile, bool queries, bool keys,
                       const Abort& abort) {
   const int64_t n_q = net_.n_q(), n_kv = net_.n_kv(), at = int64_t{tile.first} * n_kv;
-  struct Projection {
-    const CpuLinear& linear;
-    float* rows;
-    int64_t width;
-  };
-  std::vector<Projection> projections;
-  if (queries) projections.push_back({block.q, work_.q.floats(), n_q});
-  if (keys) {
-    projections.push_back({block.k, rows_.k.floats() + at, n_kv});
-    projections.push_back({block.v, rows_.v.floats() + at, n_kv});
-  }
   std::vector<Task> tasks;
-  for (const Projection& to : projections)
-    tasks.push_back({to.linear.product.get(), {to.rows, to.width, to.linear.bias, 0}});
-  work_.multiply(abort, work_.embd_inputs, tasks);
-  for (const Projection& to : projections)
-    work_.add_adapters(abort, to.linear, work_.embd_inputs, are_queries_, to.rows, to.width);
+  auto add = [&](const CpuLinear& linear, float* rows, int64_t width) {
+    tasks.push_back({linear.product.get(), {rows, width, linear.bias, 0}});
+  };
+  if (queries) add(block.q, work_.q.floats(), n_q);
+  if (keys) {
+    add(block.k, rows_.k.floats() + at, n_kv);
+    add(block.v, rows_.v.floats() + at, n_kv);
+  }
+  work_.multiply(abort, work_.embd_inputs, tasks, block.adapters(are_queries_).attention.get());
   times_.products_ms += watch_.lap_ms();
 }
 
@@ -134,7 +127,7 @@ void CpuPass::mix(const CpuBlock& block, float* hidden, int32_t n_rows, const Ab
     inputs.store(work_.q.floats() + int64_t{row} * net_.n_q(), row);
   });
   times_.rest_ms += watch_.lap_ms();
-  add_product(block.out, inputs, hidden, n_rows, abort);
+  add_product(block.out, block.adapters(are_queries_).out.get(), inputs, hidden, n_rows, abort);
   if (net_.norms_come_after) norm_in_place(block.block->attention_norm, hidden, n_rows, abort);
 }
 
@@ -143,15 +136,19 @@ void CpuPass::feed_forward(const CpuBlock& block, float* hidden, int32_t n_rows,
   read(hidden, block.block->feed_forward_norm, n_rows, abort);
   work_.ff_inputs.resize(n_rows);
   if (!gate_at_once(block, abort)) gate_in_floats(block, n_rows, abort);
-  add_product(block.down, work_.ff_inputs, hidden, n_rows, abort);
+  add_product(block.down, block.adapters(are_queries_).down.get(), work_.ff_inputs, hidden, n_rows,
+              abort);
   if (net_.norms_come_after) norm_in_place(block.block->feed_forward_norm, hidden, n_rows, abort);
 }
 
 bool CpuPass::gate_at_once(const CpuBlock& block, const Abort& abort) {
   const auto plain = [](const CpuLinear& linear) {
-    return linear.present() && linear.bias == nullptr && linear.adapters.empty();
+    return linear.present() && linear.bias == nullptr;
   };
-  if (net_.activation != Activation::silu || !plain(block.gate) || !plain(block.up)) return false;
+  if (net_.activation != Activation::silu || !plain(block.gate) || !plain(block.up) ||
+      block.adapters(are_queries_).feed_forward != nullptr) {
+    return false;
+  }
   const bool done = run_swiglu(work_.crew(), abort, work_.embd_inputs, *block.gate.product,
                                *block.up.product, work_.ff_inputs);
   times_.products_ms += watch_.lap_ms();
@@ -165,10 +162,7 @@ void CpuPass::gate_in_floats(const CpuBlock& block, int32_t n_rows, const Abort&
   if (block.gate.present())
     tasks.push_back({block.gate.product.get(), {gate, n_ff, block.gate.bias, 0}});
   tasks.push_back({block.up.product.get(), {up, n_ff, block.up.bias, 0}});
-  work_.multiply(abort, work_.embd_inputs, tasks);
-  if (block.gate.present())
-    work_.add_adapters(abort, block.gate, work_.embd_inputs, are_queries_, gate, n_ff);
-  work_.add_adapters(abort, block.up, work_.embd_inputs, are_queries_, up, n_ff);
+  work_.multiply(abort, work_.embd_inputs, tasks, block.adapters(are_queries_).feed_forward.get());
   times_.products_ms += watch_.lap_ms();
 
   Inputs& inputs = work_.ff_inputs;
@@ -183,8 +177,8 @@ void CpuPass::gate_in_floats(const CpuBlock& block, int32_t n_rows, const Abort&
   times_.rest_ms += watch_.lap_ms();
 }
 
-void CpuPass::add_product(const CpuLinear& linear, const Inputs& inputs, float* hidden,
-                          int32_t n_rows, const Abort& abort) {
+void CpuPass::add_product(const CpuLinear& linear, const CpuAdapters* adapters,
+                          const Inputs& inputs, float* hidden, int32_t n_rows, const Abort& abort) {
   const int64_t n_embd = net_.n_embd;
   if (linear.bias != nullptr) {
     work_.each_row(n_rows, abort, [&](int32_t row, Bench&) {
@@ -192,8 +186,8 @@ void CpuPass::add_product(const CpuLinear& linear, const Inputs& inputs, float* 
       for (int64_t i = 0; i < n_embd; ++i) x[i] += linear.bias[i];
     });
   }
-  work_.multiply(abort, inputs, {{linear.product.get(), {hidden, n_embd, hidden, n_embd}}});
-  work_.add_adapters(abort, linear, inputs, are_queries_, hidden, n_embd);
+  work_.multiply(abort, inputs, {{linear.product.get(), {hidden, n_embd, hidden, n_embd}}},
+                 adapters);
   times_.products_ms += watch_.lap_ms();
 }
 

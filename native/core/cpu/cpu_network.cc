@@ -10,23 +10,6 @@
 namespace qwen3_embed {
 namespace {
 
-CpuLinear::Adapter pack_adapter(ProductMaker& maker, const LowRank& adapter,
-                                const WeightMatrix& weight) {
-  const int64_t n_in = weight.n_in, n_out = weight.n_out;
-  // Kernels take rows of whole blocks: the rank is filled up with zeros.
-  const int64_t rank = adapter.rank, padded = (rank + 31) / 32 * 32;
-  Vector a(static_cast<size_t>(padded * n_in)), b(static_cast<size_t>(n_out * padded));
-  std::copy(adapter.a.begin(), adapter.a.end(), a.begin());
-  for (int64_t o = 0; o < n_out; ++o) {
-    for (int64_t r = 0; r < rank; ++r) {
-      b[static_cast<size_t>(o * padded + r)] =
-          adapter.scale * adapter.b[static_cast<size_t>(source_row(weight, o) * rank + r)];
-    }
-  }
-  return {maker.make(a.data(), padded, n_in), maker.make(b.data(), n_out, padded),
-          adapter.queries_only};
-}
-
 std::shared_ptr<const CpuNetwork> pack_anew(std::shared_ptr<const Network> network,
                                             const std::string& kernels, Crew& crew,
                                             const Abort& abort,
@@ -90,32 +73,30 @@ std::shared_ptr<Shelf> shelf_for(const std::string& key) {
 std::shared_ptr<const CpuNetwork> add_adapters(std::shared_ptr<const Network> network,
                                                const CpuNetwork& base, const std::string& kernels) {
   ProductMaker maker(kernels, network->file);
-  auto adapted = std::make_shared<CpuNetwork>();
-  auto add = [&](const Linear& from, const CpuLinear& packed) {
-    CpuLinear to;
-    to.product = packed.product;
-    if (!from.bias.empty()) to.bias = from.bias.data();
-    for (const LowRank& adapter : from.adapters)
-      to.adapters.push_back(pack_adapter(maker, adapter, from.weight));
-    return to;
-  };
+  auto adapted = std::make_shared<CpuNetwork>(base);
+  const bool tells_queries = network->tells_queries();
   for (size_t i = 0; i < network->blocks.size(); ++i) {
     const Block& block = network->blocks[i];
-    const CpuBlock& packed = base.blocks[i];
-    CpuBlock to;
+    CpuBlock& to = adapted->blocks[i];
     to.block = &block;
-    to.q = add(block.q, packed.q);
-    to.k = add(block.k, packed.k);
-    to.v = add(block.v, packed.v);
-    to.out = add(block.out, packed.out);
-    to.gate = add(block.gate, packed.gate);
-    to.up = add(block.up, packed.up);
-    to.down = add(block.down, packed.down);
-    adapted->blocks.push_back(std::move(to));
+    const auto linears = block.linears();
+    CpuLinear* const packed[] = {&to.q, &to.k, &to.v, &to.out, &to.gate, &to.up, &to.down};
+    for (size_t l = 0; l < linears.size(); ++l)
+      packed[l]->bias = linears[l]->bias.empty() ? nullptr : linears[l]->bias.data();
+    auto of = [&](bool are_queries) {
+      auto pack = [&](const std::vector<AdaptedLinear>& some) {
+        return pack_adapters(maker, some, are_queries);
+      };
+      return CpuBlock::Adapters{
+          pack({{block.q, to.q}, {block.k, to.k}, {block.v, to.v}}),
+          pack({{block.out, to.out}}),
+          pack({{block.gate, to.gate}, {block.up, to.up}}),
+          pack({{block.down, to.down}}),
+      };
+    };
+    to.of_queries = of(true);
+    to.of_documents = tells_queries ? of(false) : to.of_queries;
   }
-  adapted->kernels = base.kernels;
-  adapted->uses_ggml = base.uses_ggml;
-  adapted->name = base.name;
   adapted->network = std::move(network);
   return adapted;
 }

@@ -7,27 +7,32 @@
 #include <string>
 #include <vector>
 
+#include "core/cpu/cpu_adapters.h"
 #include "core/cpu/product.h"
 #include "core/network/network.h"
 
 namespace qwen3_embed {
 
-// y = W x, then for each adapter y += B (A x), its scale within B.
 struct CpuLinear {
-  struct Adapter {
-    std::unique_ptr<Product> a, b;  // (n_in -> rank), (rank -> n_out); rank a multiple of 32
-    bool queries_only;
-  };
   const float* bias = nullptr;             // (n_out)
   std::shared_ptr<const Product> product;  // shared by those that differ in their adapters alone
-  std::vector<Adapter> adapters;
 
   bool present() const { return product != nullptr; }
 };
 
 struct CpuBlock {
+  // By the rows that they read. Null where nothing is added.
+  struct Adapters {
+    std::shared_ptr<const CpuAdapters> attention, out, feed_forward, down;
+  };
+
   const Block* block;
   CpuLinear q, k, v, out, gate, up, down;
+  Adapters of_queries, of_documents;
+
+  const Adapters& adapters(bool are_queries) const {
+    return are_queries ? of_queries : of_documents;
+  }
 };
 
 struct CpuNetwork {

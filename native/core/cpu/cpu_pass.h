@@ -59,9 +59,9 @@ class CpuPass final : public Pass {
   // The gated rows in one product, where that can be.
   bool gate_at_once(const CpuBlock& block, const Abort& abort);
   void gate_in_floats(const CpuBlock& block, int32_t n_rows, const Abort& abort);
-  // hidden += linear(inputs)
-  void add_product(const CpuLinear& linear, const Inputs& inputs, float* hidden, int32_t n_rows,
-                   const Abort& abort);
+  // hidden += linear(inputs), `adapters` with it.
+  void add_product(const CpuLinear& linear, const CpuAdapters* adapters, const Inputs& inputs,
+                   float* hidden, int32_t n_rows, const Abort& abort);
   void norm_in_place(const Norm& norm, float* hidden, int32_t n_rows, const Abort& abort);
 
   const AttentionPlan& plan(const Tile& tile);

@@ -3,6 +3,12 @@
 #include <cmath>
 
 namespace qwen3_embed {
+namespace {
+
+// Whole groups of rows of every kernel set.
+constexpr int64_t kAdaptedRows = 48;
+
+}  // namespace
 
 int64_t rows_at_once(int64_t n_rows, int n_threads) {
   constexpr int64_t kMost = 8, kPiecesPerThread = 3;
@@ -18,8 +24,7 @@ Workspace::Workspace(std::unique_ptr<Crew> crew, std::shared_ptr<const CpuNetwor
       crew_(std::move(crew)),
       tile_(tile),
       benches_(static_cast<size_t>(crew_->n_threads())),
-      scratch_(kernels::kAttentionScratch * benches_.size()),
-      rank_inputs_(*net_->kernels, 0) {
+      scratch_(kernels::kAttentionScratch * benches_.size()) {
   for (size_t i = 0; i < benches_.size(); ++i) {
     benches_[i].row.resize(static_cast<size_t>(this->network().n_embd));
     benches_[i].attention_scratch =
@@ -30,13 +35,20 @@ Workspace::Workspace(std::unique_ptr<Crew> crew, std::shared_ptr<const CpuNetwor
 }
 
 void Workspace::ask_for_forms() {
-  auto ask = [&](Inputs& inputs, const CpuLinear& linear) {
-    if (!linear.present()) return;
-    inputs.ask_for(linear.product->form());
-    for (const CpuLinear::Adapter& adapter : linear.adapters) {
-      inputs.ask_for(adapter.a->form());
-      rank_inputs_.ask_for(adapter.b->form());
-      rank_ = std::max(rank_, adapter.a->n_out());
+  auto ask = [](Inputs& inputs, const CpuLinear& linear) {
+    if (linear.present()) inputs.ask_for(linear.product->form());
+  };
+  int64_t rank = 0;
+  auto ask_beside = [&](Inputs& inputs, const std::shared_ptr<const CpuAdapters>& adapters) {
+    if (adapters == nullptr) return;
+    inputs.ask_for(adapters->a->form());
+    width_ = std::max(width_, adapters->a->n_out());
+    for (const CpuAdapters::Part& part : adapters->parts) {
+      rank = std::max(rank, part.b->n_in());
+      for (Bench& bench : benches_) {
+        if (bench.low_rows == nullptr) bench.low_rows = std::make_unique<Inputs>(kernel(), 0);
+        bench.low_rows->ask_for(part.b->form());
+      }
     }
   };
   for (const CpuBlock& block : net_->blocks) {
@@ -44,6 +56,17 @@ void Workspace::ask_for_forms() {
       ask(embd_inputs, *linear);
     ask(q_inputs, block.out);
     ask(ff_inputs, block.down);
+    for (const CpuBlock::Adapters* adapters : {&block.of_queries, &block.of_documents}) {
+      ask_beside(embd_inputs, adapters->attention);
+      ask_beside(q_inputs, adapters->out);
+      ask_beside(embd_inputs, adapters->feed_forward);
+      ask_beside(ff_inputs, adapters->down);
+    }
+  }
+  for (Bench& bench : benches_) {
+    if (bench.low_rows == nullptr) continue;
+    bench.low_row.resize(static_cast<size_t>(rank));
+    bench.low_rows->resize(kAdaptedRows, rank);
   }
 }
 
@@ -52,22 +75,44 @@ void Workspace::reserve(int32_t n_rows) {
   q.reserve(float_bytes(n, network().n_q()));
   gate.reserve(float_bytes(n, network().n_ff));
   up.reserve(float_bytes(n, network().n_ff));
-  low_rank_.reserve(float_bytes(n, rank_));
+  low_rank_.reserve(float_bytes(n, width_));
 }
 
-void Workspace::add_adapters(const Abort& abort, const CpuLinear& linear, const Inputs& inputs,
-                             bool are_queries, float* y, int64_t stride) {
-  const auto n_rows = static_cast<int32_t>(inputs.n_rows());
-  for (const CpuLinear::Adapter& adapter : linear.adapters) {
-    if (adapter.queries_only && !are_queries) continue;
-    const int64_t rank = adapter.a->n_out();
-    float* low = low_rank_.floats();
-    multiply(abort, inputs, {{adapter.a.get(), {low, rank, nullptr, 0}}});
-    rank_inputs_.resize(n_rows, rank);
-    each_row(n_rows, abort,
-             [&](int32_t row, Bench&) { rank_inputs_.store(low + int64_t{row} * rank, row); });
-    multiply(abort, rank_inputs_, {{adapter.b.get(), {y, stride, y, stride}}});
-  }
+void Workspace::multiply(const Abort& abort, const Inputs& inputs, const std::vector<Task>& tasks,
+                         const CpuAdapters* adapters) {
+  if (adapters == nullptr) return multiply(abort, inputs, tasks);
+  std::vector<Task> with_a = tasks;
+  with_a.push_back({adapters->a.get(), {low_rank_.floats(), adapters->a->n_out(), nullptr, 0}});
+  multiply(abort, inputs, with_a);
+  add(abort, *adapters, tasks, inputs.n_rows());
+}
+
+// Some rows of one linear at a time, so that a thread has its inner rows at hand and its sums in
+// the cache. Whoever takes them adds in the order of the parts.
+void Workspace::add(const Abort& abort, const CpuAdapters& adapters, const std::vector<Task>& tasks,
+                    int64_t n_rows) {
+  const int64_t width = adapters.a->n_out();
+  const int64_t n_pieces = (n_rows + kAdaptedRows - 1) / kAdaptedRows;
+  crew_->each(n_pieces * static_cast<int64_t>(tasks.size()), abort, [&](int64_t item, int worker) {
+    const Task& task = tasks[static_cast<size_t>(item / n_pieces)];
+    const int64_t first = item % n_pieces * kAdaptedRows,
+                  n = std::min(kAdaptedRows, n_rows - first);
+    float* to = task.output.rows + first * task.output.stride;
+    Bench& own = bench(worker);
+    for (const CpuAdapters::Part& part : adapters.parts) {
+      if (part.to != task.product) continue;
+      std::fill(own.low_row.begin(), own.low_row.end(), 0.0f);
+      own.low_rows->resize(n, part.b->n_in());
+      for (int64_t row = 0; row < n; ++row) {
+        const float* low = low_rank_.floats() + (first + row) * width + part.first;
+        for (int64_t r = 0; r < part.rank; ++r)
+          own.low_row[static_cast<size_t>(r)] = part.factor * low[r];
+        own.low_rows->store(own.low_row.data(), row);
+      }
+      part.b->run_part(*own.low_rows, {to, task.output.stride, to, task.output.stride}, 0, 1,
+                       nullptr);
+    }
+  });
 }
 
 void Workspace::grow_angles(int32_t n_positions, const Abort& abort) {

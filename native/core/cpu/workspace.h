@@ -27,6 +27,8 @@ struct Bench {
   std::vector<uint8_t> bytes;             // of a row as it stands in the file
   std::vector<float> row;                 // (n_embd)
   std::vector<kernels::KeyRun> key_runs;  // of a question
+  std::vector<float> low_row;             // of an adapter's inner rows
+  std::unique_ptr<Inputs> low_rows;       // some of these
   uint8_t* attention_scratch;             // kernels::kAttentionScratch
 };
 
@@ -48,9 +50,9 @@ class Workspace {
   void multiply(const Abort& abort, const Inputs& inputs, const std::vector<Task>& tasks) {
     run_products(*crew_, abort, ggml_, inputs, tasks);
   }
-  // y += what the adapters of `linear` add for these inputs, of queries or not. (n_rows, n_out)
-  void add_adapters(const Abort& abort, const CpuLinear& linear, const Inputs& inputs,
-                    bool are_queries, float* y, int64_t stride);
+  // And what `adapters` add to their results; these may be null.
+  void multiply(const Abort& abort, const Inputs& inputs, const std::vector<Task>& tasks,
+                const CpuAdapters* adapters);
   Bench& bench(int worker) { return benches_[static_cast<size_t>(worker)]; }
 
   // cos and sin of positions [0, n_positions). (n_positions, head_dim)
@@ -64,6 +66,8 @@ class Workspace {
 
  private:
   void ask_for_forms();
+  void add(const Abort& abort, const CpuAdapters& adapters, const std::vector<Task>& tasks,
+           int64_t n_rows);
 
   std::shared_ptr<const CpuNetwork> net_;
   std::unique_ptr<Crew> crew_;
@@ -73,9 +77,8 @@ class Workspace {
   Buffer scratch_;
   Buffer angles_;
   int32_t n_angles_ = 0;
-  Inputs rank_inputs_;
-  int64_t rank_ = 0;  // of the widest adapter
-  Buffer low_rank_;   // (tile, rank)
+  int64_t width_ = 0;  // of the widest A
+  Buffer low_rank_;    // (tile, width)
 };
 
 template <typename Work>

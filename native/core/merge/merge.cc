@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <memory>
 
 #include "core/failure.h"
@@ -243,29 +244,52 @@ class Merger {
     return {};
   }
 
-  // The least |v - v0| of each model that is among the `density` largest of the tensor.
+  // The least |v - v0| of each model that is among the `density` largest of the tensor. Sizes are
+  // counted, not kept: by the upper half of their bits, then by the lower half of those that share
+  // the upper one with the least. Floats that are not negative are in the order of their bits.
   std::vector<float> thresholds_of(const GgufTensor& tensor) const {
     const auto tensors = tensors_like(tensor);
     std::vector<float> thresholds(models_.size());
-    Vector base, other, sizes;
+    Vector base, other;
     for (size_t i = 1; i < models_.size(); ++i) {
-      sizes.clear();
-      each_block(tensor, [&](int64_t row, int64_t n) {
-        read_block(first(), tensor, row, n, base);
-        read_block(*models_[i], *tensors[i], row, n, other);
-        for (size_t k = 0; k < base.size(); ++k) sizes.push_back(std::abs(other[k] - base[k]));
-      });
-      const auto n_kept = static_cast<size_t>(options_.density * static_cast<double>(sizes.size()));
-      if (n_kept >= sizes.size()) continue;
-      if (n_kept == 0) {
+      auto each_size = [&](const auto& count) {
+        each_block(tensor, [&](int64_t row, int64_t n) {
+          read_block(first(), tensor, row, n, base);
+          read_block(*models_[i], *tensors[i], row, n, other);
+          for (size_t k = 0; k < base.size(); ++k) {
+            const float size = std::abs(other[k] - base[k]);
+            uint32_t bits;
+            std::memcpy(&bits, &size, sizeof bits);
+            count(bits);
+          }
+        });
+      };
+      const int64_t n_values = n_rows(tensor) * tensor.shape[0];
+      auto n_left = static_cast<int64_t>(options_.density * static_cast<double>(n_values));
+      if (n_left >= n_values) continue;
+      if (n_left == 0) {
         thresholds[i] = INFINITY;
         continue;
       }
-      std::nth_element(sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(n_kept - 1),
-                       sizes.end(), std::greater<float>());
-      thresholds[i] = sizes[n_kept - 1];
+      constexpr int kHalf = 16;
+      std::vector<int64_t> counts(size_t{1} << kHalf);
+      each_size([&](uint32_t bits) { ++counts[bits >> kHalf]; });
+      const uint32_t upper = nth_largest(counts, n_left);
+      std::fill(counts.begin(), counts.end(), 0);
+      each_size([&](uint32_t bits) {
+        if (bits >> kHalf == upper) ++counts[bits & 0xffff];
+      });
+      const uint32_t bits = upper << kHalf | nth_largest(counts, n_left);
+      std::memcpy(&thresholds[i], &bits, sizeof bits);
     }
     return thresholds;
+  }
+
+  // Where the n-th largest is, of so many of each; `n` becomes which of those there it is.
+  static uint32_t nth_largest(const std::vector<int64_t>& counts, int64_t& n) {
+    size_t at = counts.size() - 1;
+    for (; counts[at] < n; --at) n -= counts[at];
+    return static_cast<uint32_t>(at);
   }
 
   double ties_value(const std::vector<Vector>& blocks, const std::vector<float>& thresholds,
