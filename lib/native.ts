@@ -259,6 +259,8 @@ export interface NativeAnswer {
   complete: boolean
   promptTokens: number
   tokens: number
+  /** Of the logits behind its tokens: equal where they are equal to the bit. */
+  digest: number
 }
 
 /** A chat model that answers under grammars, on a thread of its own. */

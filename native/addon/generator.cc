@@ -164,6 +164,7 @@ Napi::Value GeneratorHandle::JS_ask(const Napi::CallbackInfo& info) {
           object.Set("complete", news->answer.complete);
           object.Set("promptTokens", news->answer.n_prompt);
           object.Set("tokens", news->answer.n_tokens);
+          object.Set("digest", news->answer.digest);
           return object;
         };
         handle->settle(there, call, answer, news->failure);

@@ -24,7 +24,9 @@ class GeneratorHandle final : public Napi::ObjectWrap<GeneratorHandle>, public C
  private:
   // (options, libraries) -> Promise<facts>
   Napi::Value JS_load(const Napi::CallbackInfo& info);
-  // (system, user, grammar, mostTokens, seed) -> Promise<{ text, complete, promptTokens, tokens }>
+  // (system, user, grammar, mostTokens, seed) -> Promise<{ text, complete, promptTokens, tokens,
+  // digest
+  // }>
   Napi::Value JS_ask(const Napi::CallbackInfo& info);
   // Ends the load and all that was asked so far.
   Napi::Value JS_abort(const Napi::CallbackInfo& info);

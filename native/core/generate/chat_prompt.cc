@@ -1,6 +1,5 @@
 #include "core/generate/chat_prompt.h"
 
-#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -17,12 +16,15 @@ constexpr size_t kMostBytes = size_t{1} << 20;
 constexpr std::string_view kSwitch = "enable_thinking";
 constexpr std::string_view kNoThought = "<think>\n\n</think>\n\n";
 
-// As templates trim what is said; llama.cpp takes C strings.
-void tidy(std::string& text) {
-  std::replace(text.begin(), text.end(), '\0', ' ');
-  constexpr const char* kSpace = " \t\r\n\v\f";
-  text.erase(0, std::min(text.find_first_not_of(kSpace), text.size()));
-  text.erase(text.find_last_not_of(kSpace) + 1);
+// Stand for what is said while a template is rendered: nothing that one would trim or have itself.
+constexpr const char* kSystem = "[qwen3-embed: system]";
+constexpr const char* kUser = "[qwen3-embed: user]";
+
+void append(std::vector<Token>& ids, const LlamaTokenizer& tokenizer, std::string_view text,
+            bool parse_special) {
+  if (text.empty()) return;
+  const std::vector<Token> found = tokenizer.tokenize(text, parse_special);
+  ids.insert(ids.end(), found.begin(), found.end());
 }
 
 Failure unknown_template(const std::string& path, const std::string& why) {
@@ -33,41 +35,45 @@ Failure unknown_template(const std::string& path, const std::string& why) {
           "Chat), converted with its chat template."};
 }
 
-}  // namespace
-
-ChatTemplate::ChatTemplate(std::shared_ptr<llama_model> model, const Facts& facts,
-                           const std::string& path)
-    : model_(std::move(model)), tokenizer_(model_, facts) {
-  const char* found = llama_model_chat_template(model_.get(), nullptr);
-  if (found == nullptr || *found == '\0') throw unknown_template(path, "has no chat template");
-  template_ = found;
-  thinks_ = template_.find(kSwitch) != std::string::npos;
-  // A template is known by marks of its text, and rendered by llama.cpp's own code.
-  const std::string sample = rendered("Answer.", "Question?");
-  const size_t system = sample.find("Answer.");
-  if (system == std::string::npos || sample.find("Question?", system) == std::string::npos)
-    throw unknown_template(path, "has a chat template that llama.cpp does not know");
-}
-
-std::string ChatTemplate::rendered(const std::string& system, const std::string& user) const {
-  const std::array<llama_chat_message, 2> messages = {
-      {{"system", system.c_str()}, {"user", user.c_str()}}};
-  std::string text(system.size() + user.size() + 512, '\0');
+// Empty where llama.cpp does not know the template: it knows them by marks of their text, and
+// renders them by code of its own.
+std::string rendered(const char* text, bool thinks) {
+  const std::array<llama_chat_message, 2> messages = {{{"system", kSystem}, {"user", kUser}}};
+  std::string out(1024, '\0');
   for (;;) {
-    const int32_t n =
-        llama_chat_apply_template(template_.c_str(), messages.data(), messages.size(), true,
-                                  text.data(), static_cast<int32_t>(text.size()));
+    const int32_t n = llama_chat_apply_template(text, messages.data(), messages.size(), true,
+                                                out.data(), static_cast<int32_t>(out.size()));
     if (n < 0) return {};
-    const auto n_bytes = static_cast<size_t>(n);
-    if (n_bytes <= text.size()) {
-      text.resize(n_bytes);
-      return thinks_ ? text.append(kNoThought) : text;
-    }
-    text.assign(n_bytes, '\0');
+    const bool fits = static_cast<size_t>(n) <= out.size();
+    out.resize(static_cast<size_t>(n));
+    if (fits) return thinks ? out.append(kNoThought) : out;
   }
 }
 
-ChatPrompt ChatTemplate::prompt(std::string system, std::string user) const {
+}  // namespace
+
+ChatTemplate::ChatTemplate(const std::shared_ptr<llama_model>& model, const Facts& facts,
+                           const std::string& path)
+    : tokenizer_(model, facts) {
+  const char* text = llama_model_chat_template(model.get(), nullptr);
+  if (text == nullptr || *text == '\0') throw unknown_template(path, "has no chat template");
+  const bool thinks = std::string_view(text).find(kSwitch) != std::string_view::npos;
+  const std::string sample = rendered(text, thinks);
+  const std::string_view view(sample);
+  const size_t system = view.find(kSystem), user = view.find(kUser);
+  if (system == std::string::npos || user == std::string::npos || user < system)
+    throw unknown_template(path, "has a chat template that llama.cpp does not know");
+  const size_t system_end = system + std::string_view(kSystem).size();
+  const size_t user_end = user + std::string_view(kUser).size();
+  const llama_vocab* vocab = llama_model_get_vocab(model.get());
+  const llama_token bos = llama_vocab_bos(vocab);
+  if (llama_vocab_get_add_bos(vocab) && bos >= 0) before_.push_back(bos);
+  append(before_, tokenizer_, view.substr(0, system), true);
+  append(between_, tokenizer_, view.substr(system_end, user - system_end), true);
+  append(after_, tokenizer_, view.substr(user_end), true);
+}
+
+ChatPrompt ChatTemplate::prompt(std::string_view system, std::string_view user) const {
   if (system.size() + user.size() > kMostBytes) {
     throw Failure{Code::text_too_long,
                   "expected at most " + std::to_string(kMostBytes) + " bytes but received " +
@@ -76,30 +82,11 @@ ChatPrompt ChatTemplate::prompt(std::string system, std::string user) const {
                    {"limit", static_cast<int64_t>(kMostBytes)}},
                   "Split the text into passages."};
   }
-  tidy(system);
-  tidy(user);
-  const std::string text = rendered(system, user);
-  const size_t system_at = text.find(system);
-  const size_t user_at = text.find(user, system_at + system.size());
-  if (system_at == std::string::npos || user_at == std::string::npos) {
-    throw Failure{Code::compute, "The chat template left out what was said.", {}};
-  }
-  const std::string_view view(text);
-  ChatPrompt prompt;
-  const auto add = [&](std::vector<Token>& ids, std::string_view part, bool parse_special) {
-    if (part.empty()) return;
-    const std::vector<Token> found = tokenizer_.tokenize(part, parse_special);
-    ids.insert(ids.end(), found.begin(), found.end());
-  };
-  const llama_vocab* vocab = llama_model_get_vocab(model_.get());
-  const llama_token bos = llama_vocab_bos(vocab);
-  if (llama_vocab_get_add_bos(vocab) && bos >= 0) prompt.head.push_back(bos);
-  const size_t system_end = system_at + system.size(), user_end = user_at + user.size();
-  add(prompt.head, view.substr(0, system_at), true);
-  add(prompt.head, view.substr(system_at, system.size()), false);
-  add(prompt.head, view.substr(system_end, user_at - system_end), true);
-  add(prompt.rest, view.substr(user_at, user.size()), false);
-  add(prompt.rest, view.substr(user_end), true);
+  ChatPrompt prompt{before_, {}};
+  append(prompt.head, tokenizer_, system, false);
+  prompt.head.insert(prompt.head.end(), between_.begin(), between_.end());
+  append(prompt.rest, tokenizer_, user, false);
+  prompt.rest.insert(prompt.rest.end(), after_.begin(), after_.end());
   if (prompt.rest.empty()) {
     throw Failure{Code::text_empty, "Expected a question but it has no tokens.", {}};
   }

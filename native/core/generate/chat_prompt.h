@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/file/facts.h"
@@ -21,18 +22,15 @@ class ChatTemplate {
  public:
   // Throws Failure model_unsupported where the file has no template, or one that llama.cpp does not
   // know.
-  ChatTemplate(std::shared_ptr<llama_model> model, const Facts& facts, const std::string& path);
+  ChatTemplate(const std::shared_ptr<llama_model>& model, const Facts& facts,
+               const std::string& path);
 
   // What is said is text: tokens of control in it are spelt out. Throws Failure text_too_long.
-  ChatPrompt prompt(std::string system, std::string user) const;
+  ChatPrompt prompt(std::string_view system, std::string_view user) const;
 
  private:
-  std::string rendered(const std::string& system, const std::string& user) const;
-
-  const std::shared_ptr<llama_model> model_;
   const LlamaTokenizer tokenizer_;
-  std::string template_;
-  bool thinks_ = false;
+  std::vector<Token> before_, between_, after_;  // around what system and user say
 };
 
 }  // namespace qwen3_embed

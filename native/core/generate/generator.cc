@@ -218,7 +218,8 @@ bool Generator::is_done(size_t place) const { return places_[place] && places_[p
 ChatAnswer Generator::take(size_t place) {
   const std::unique_ptr<Place> taken = std::move(places_[place]);
   if (taken->failure) throw *taken->failure;
-  return {taken->choices.text(), taken->complete, taken->n_prompt, taken->n_tokens};
+  return {taken->choices.text(), taken->complete, taken->n_prompt, taken->n_tokens,
+          taken->choices.digest()};
 }
 
 void Generator::forget_all() {

@@ -37,6 +37,7 @@ struct ChatAnswer {
   std::string text;
   bool complete;  // or it was cut by most_tokens
   int n_prompt, n_tokens;
+  uint32_t digest;  // of the logits behind its tokens
 };
 
 // A token depends on its question, the seed and the machine, not on what else is being answered: a

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "core/failure.h"
@@ -132,6 +133,7 @@ Token Choices::choose(const float* logits) {
                   {},
                   "Use a model whose vocabulary spells all bytes."};
   }
+  add_to_digest();
   int64_t selected = -1;
   size_t n = 0;
   apply(chain_.get(), allowed_, true, selected, n);
@@ -143,6 +145,18 @@ Token Choices::choose(const float* logits) {
   text_ += spellings_.of(chosen);
   llama_sampler_accept(grammar_.get(), chosen);
   return chosen;
+}
+
+// FNV-1a.
+void Choices::add_to_digest() {
+  for (size_t i = 0; i < std::min<size_t>(allowed_.size(), kTopK); ++i) {
+    uint32_t bits;
+    std::memcpy(&bits, &allowed_[i].logit, sizeof bits);
+    for (const uint32_t word : {static_cast<uint32_t>(allowed_[i].id), bits}) {
+      for (int shift = 0; shift < 32; shift += 8)
+        digest_ = (digest_ ^ (word >> shift & 0xFF)) * 16777619;
+    }
+  }
 }
 
 void Choices::keep_allowed(const std::vector<Token>& tokens, const float* logits) {

@@ -49,8 +49,11 @@ class Choices {
   // The grammar allows an end.
   bool is_complete();
   const std::string& text() const { return text_; }
+  // Of the logits that were drawn from: equal where all their bits are.
+  uint32_t digest() const { return digest_; }
 
  private:
+  void add_to_digest();
   void keep_allowed(const std::vector<Token>& tokens, const float* logits);
 
   struct Delete {
@@ -62,6 +65,7 @@ class Choices {
   Sampler grammar_, chain_;
   Utf8Prefix utf8_;
   std::string text_;
+  uint32_t digest_ = 2166136261;
   std::vector<Token> likely_;              // scratch
   std::vector<llama_token_data> allowed_;  // scratch, most likely first
 };
