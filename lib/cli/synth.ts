@@ -23,6 +23,11 @@ export const synth: Command = {
   options: {
     output: { value: 'FILE', short: 'o', help: 'the rows' },
     'held-out': { value: 'FOLDER', help: 'the collection of documents that are set aside' },
+    method: {
+      value: 'NAME',
+      choices: ['headings', 'links', 'docstrings'],
+      help: 'without a generator, what asks: a heading, a link of Markdown, a comment of code; default: headings',
+    },
     endpoint: { value: 'URL', help: 'who generates queries, such as http://localhost:8080/v1' },
     generator: {
       value: 'FILE',
@@ -118,6 +123,7 @@ async function generatorOf(args: Arguments, session: Session): Promise<Partial<S
 function optionsOf(args: Arguments): Partial<SynthOptions> {
   const least = args.text('min-cosine')
   const given = {
+    method: args.text('method'),
     configuration: args.text('configuration'),
     language: args.text('language'),
     heldOut: args.text('held-out'),

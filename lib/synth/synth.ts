@@ -13,7 +13,8 @@ import { corpusOf, type NearOptions } from '../pairs/near.ts'
 import { openedOne } from '../pairs/opened.ts'
 import { wrongRows } from '../pairs/rows.ts'
 import { writeLines } from '../pairs/write.ts'
-import { readDocuments } from './documents.ts'
+import { docstringPairs, codeFiles } from './docstrings.ts'
+import { markdownFiles, readDocuments } from './documents.ts'
 import { filterRows, heldOut } from './filter.ts'
 import { type Document, headingPairs } from './headings.ts'
 import { type Endpoint, endpointGenerator } from './llm/endpoint.ts'
@@ -22,7 +23,8 @@ import type { Generator } from './llm/generator.ts'
 import { type LocalGenerator, openLocal } from './llm/local.ts'
 import { passagesOf as textPassages } from './llm/passages.ts'
 import { personas as ownPersonas } from './llm/personas.ts'
-import type { Reason, SynthRow } from './row.ts'
+import { linkPairs } from './links.ts'
+import { type Method, methods, type Reason, type SynthRow } from './row.ts'
 
 export interface SynthOptions {
   /** A folder of Markdown files, one file, or texts. */
@@ -36,10 +38,11 @@ export interface SynthOptions {
   /** Part of the documents that is held out. @default 0.25 */
   part?: number | undefined
   /**
-   * How queries are made: a heading asks for what stands below it, or a language model asks.
+   * How queries are made: a heading asks for what stands below it, what a link says for the section it leads to, a comment
+   * for the code that it describes (files of code are read then, not Markdown), or a language model asks.
    * @default 'llm' where an endpoint or a generator is given, else 'headings'
    */
-  method?: 'headings' | 'llm' | undefined
+  method?: Method | undefined
   /** Of `llm`: who generates, behind an OpenAI-compatible address. */
   endpoint?: Endpoint | undefined
   /** Of `llm`: who generates here, in the place of an endpoint: a GGUF of a chat model. */
@@ -122,7 +125,7 @@ export async function synth(options: SynthOptions): Promise<Synthesised> {
   if (!(part > 0 && part < 1))
     throw misuse(RangeError, 'a number between 0 and 1', 'the option part', part)
   const read: Document[] = []
-  for await (const document of documentsOf(options.documents)) {
+  for await (const document of documentsOf(options.documents, method)) {
     signal?.throwIfAborted()
     read.push(document)
   }
@@ -142,7 +145,9 @@ export async function synth(options: SynthOptions): Promise<Synthesised> {
       formless,
       shortened,
       journal,
-    } = generator ? await byModel(read, embedder, generator, options, near) : byHeadings(read)
+    } = generator
+      ? await byModel(read, embedder, generator, options, near)
+      : byThemselves(read, method)
     closing = journal
     const { places, passages } = passagesOf(made)
     const corpus = await corpusOf(
@@ -187,12 +192,17 @@ export async function synth(options: SynthOptions): Promise<Synthesised> {
 
 const ofModels = ['personas', 'configuration', 'language'] as const
 
-function methodOf(options: SynthOptions): 'headings' | 'llm' {
+function methodOf(options: SynthOptions): Method {
   const { endpoint, generator, personas, configuration } = options
   const isGenerated = endpoint !== undefined || generator !== undefined
   const method = options.method ?? (isGenerated ? 'llm' : 'headings')
-  if (method !== 'headings' && method !== 'llm')
-    throw misuse(RangeError, "'headings' or 'llm'", 'the option method', method)
+  if (!methods.includes(method))
+    throw misuse(
+      RangeError,
+      methods.map((name) => `'${name}'`).join(', '),
+      'the option method',
+      method,
+    )
   if (method === 'llm') {
     if (generator === undefined) checkEndpoint(endpoint)
     else checkGenerator(generator, endpoint)
@@ -256,12 +266,23 @@ type Making = Pick<Generated, 'rows' | 'formless' | 'shortened'> & {
   journal?: Generated['journal']
 }
 
-function byHeadings(documents: readonly Document[]): Making {
-  const rows = documents.flatMap(headingPairs)
+const lacking: Readonly<Record<string, string>> = {
+  headings: 'Markdown with headings that say something',
+  links: 'Markdown with links between its own sections',
+  docstrings: 'code with comments that say what functions do',
+}
+
+function byThemselves(documents: readonly Document[], method: Method): Making {
+  const rows =
+    method === 'links'
+      ? linkPairs(documents)
+      : documents.flatMap(method === 'docstrings' ? docstringPairs : headingPairs)
   if (rows.length > 0) return { rows, formless: 0, shortened: 0 }
   throw wrongRows(
-    `No heading of ${documents.length} documents asks for anything: Markdown with headings that say something is needed`,
-    { documents: documents.length },
+    `Nothing in ${documents.length} documents asks for anything: ${lacking[method]} is needed`,
+    {
+      documents: documents.length,
+    },
   )
 }
 
@@ -296,8 +317,12 @@ async function byModel(
   )
 }
 
-async function* documentsOf(given: string | Iterable<Document>): AsyncGenerator<Document> {
-  if (typeof given === 'string') yield* readDocuments(given)
+async function* documentsOf(
+  given: string | Iterable<Document>,
+  method: Method,
+): AsyncGenerator<Document> {
+  const files = method === 'docstrings' ? codeFiles : markdownFiles
+  if (typeof given === 'string') yield* readDocuments(given, files)
   else yield* given
 }
 
