@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { synth, type SynthOptions } from '../dist/synth/index.js'
@@ -205,6 +205,21 @@ describe('life', () => {
     await expect(ask(generator, query(0), 0)).rejects.toMatchObject({ code: 'ERR_CLOSED' })
     await generator.close()
   })
+
+  it.each(['process.exit(3)', 'setTimeout(() => process.exit(3), 300)'])(
+    'ends with its process: %s',
+    async (end) => {
+      const script = `
+        import { native } from ${JSON.stringify(pathToFileURL(join(root, 'dist/native.js')).href)}
+        const { binding, libraries } = native()
+        const generator = new binding.Generator()
+        await generator.load({ path: process.argv[1], threads: 1, sequences: 8, maxTokens: 0 }, libraries)
+        for (let i = 0; i < 20; i++) generator.ask('Say.', 'What?', 'root ::= "x" [a-z]{900}', 1000, i)
+        ${end}`
+      const args = ['--input-type=module', '-e', script, path]
+      await expect(promisify(execFile)(process.execPath, args)).rejects.toMatchObject({ code: 3 })
+    },
+  )
 
   it('leaves nothing behind', async () => {
     const round = async () => {

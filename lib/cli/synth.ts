@@ -115,7 +115,7 @@ async function generatorOf(args: Arguments, session: Session): Promise<Partial<S
     const more = { sequences, threads }
     return { generator: { model: paths[0]!, ...more } }
   }
-  if (model === undefined) throw new Misuse('Expected --generator NAME: the model at --endpoint')
+  if (model === undefined) throw new Misuse('Expected --endpoint URL and --generator NAME together')
   const concurrency = args.integer('concurrency', 1, 1_024)
   return { endpoint: { url, model, ...(concurrency === undefined ? {} : { concurrency }) } }
 }

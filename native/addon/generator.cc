@@ -176,6 +176,7 @@ Napi::Value GeneratorHandle::JS_ask(const Napi::CallbackInfo& info) {
       };
       ChatQuestion question{text(0), text(1), text(2), info[3].As<Napi::Number>().Int32Value(),
                             info[4].As<Napi::Number>().Uint32Value()};
+      if (!thread_) throw Failure{Code::closed, "The generator is not loaded.", {}, "Load it."};
       thread_->ask(std::move(question), on_answer);
     } catch (...) {
       close_call(env, call).Reject(make_error(env, caught_failure()).Value());
