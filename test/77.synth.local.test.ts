@@ -221,6 +221,29 @@ describe('life', () => {
     },
   )
 
+  it.runIf(process.platform === 'linux')(
+    'tells that there is no memory for a context, and goes on with less',
+    async () => {
+      const large = at('large.gguf')
+      writeChatModel(large, { contextLength: 1_048_576 })
+      const script = `
+        import { native } from ${JSON.stringify(pathToFileURL(join(root, 'dist/native.js')).href)}
+        const { binding, libraries } = native()
+        const generator = new binding.Generator()
+        const options = { path: process.argv[1], threads: 1, sequences: 16, maxTokens: 1_000_000 }
+        await generator.load(options, libraries)
+        const ask = (most) => generator.ask('Say.', 'What?', 'root ::= "x"', most, 1)
+        const { code } = await ask(900_000).catch((error) => error)
+        console.log(code, (await ask(9)).text)
+        await generator.close()`
+      // 12 GB of keys and values, of 6 GB of addresses.
+      const command = 'ulimit -v 6000000; exec "$0" --input-type=module -e "$1" "$2"'
+      const args = ['-c', command, process.execPath, script, large]
+      const { stdout } = await promisify(execFile)('bash', args)
+      expect(stdout).toBe('ERR_OUT_OF_MEMORY x\n')
+    },
+  )
+
   it('leaves nothing behind', async () => {
     const round = async () => {
       const generator = await loaded({ sequences: 16 })
