@@ -1,6 +1,7 @@
 #include "core/generate/generator_thread.h"
 
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "core/failure.h"
@@ -8,6 +9,32 @@
 
 namespace qwen3_embed {
 namespace {
+
+// Those that run. process.exit ends a process without its environments' cleanup, and llama.cpp's
+// tables, some of them made when a model is first used, go away under a thread that reads them:
+// this one, which is made after a model is loaded, goes before.
+class Running {
+ public:
+  static Running& all() {
+    static Running running;
+    return running;
+  }
+  ~Running() {
+    for (GeneratorThread* thread : threads_) thread->leave();
+  }
+  void add(GeneratorThread* thread) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    threads_.insert(thread);
+  }
+  void remove(GeneratorThread* thread) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    threads_.erase(thread);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::set<GeneratorThread*> threads_;
+};
 
 Failure aborted() { return {Code::aborted, "Generating was aborted.", {}}; }
 
@@ -41,7 +68,6 @@ void GeneratorThread::close() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     closing_ = true;
-    stop_ = true;
     ++n_aborts_;
   }
   changed_.notify_all();
@@ -50,6 +76,18 @@ void GeneratorThread::close() {
 void GeneratorThread::shut() {
   close();
   thread_.join();
+  Running::all().remove(this);
+}
+
+void GeneratorThread::leave() {
+  leaves_ = true;
+  close();
+  thread_.join();
+}
+
+void GeneratorThread::answer(const Asked& asked, const ChatAnswer* answer,
+                             const Failure* failure) const {
+  if (!leaves_) asked.on_answer(answer, failure);
 }
 
 void GeneratorThread::run() {
@@ -65,20 +103,21 @@ void GeneratorThread::run() {
   end_aborted();
   generator_.reset();
   return_free_memory();
-  on_closed_();
+  if (!leaves_) on_closed_();
 }
 
 bool GeneratorThread::load() {
   try {
     const Abort abort = [this] { return n_aborts_.load(std::memory_order_relaxed) != 0; };
     generator_ = std::make_unique<Generator>(options_, abort);
+    Running::all().add(this);
     growing_.resize(static_cast<size_t>(generator_->n_sequences()));
-    on_loaded_(generator_.get(), nullptr);
+    if (!leaves_) on_loaded_(generator_.get(), nullptr);
     return true;
   } catch (...) {
     const Failure failure = caught_failure();
     generator_.reset();
-    on_loaded_(nullptr, &failure);
+    if (!leaves_) on_loaded_(nullptr, &failure);
     return false;
   }
 }
@@ -120,7 +159,7 @@ void GeneratorThread::end_aborted() {
     if (asked.born == now) {
       left.push_back(std::move(asked));
     } else {
-      asked.on_answer(nullptr, &failure);
+      answer(asked, nullptr, &failure);
     }
   }
   waiting_ = std::move(left);
@@ -144,7 +183,7 @@ void GeneratorThread::begin_waiting(const Abort& abort) {
       waiting_.pop_front();
     } catch (...) {
       const Failure failure = caught_failure();
-      asked.on_answer(nullptr, &failure);
+      answer(asked, nullptr, &failure);
       waiting_.pop_front();
       if (generator_->is_broken()) throw;
     }
@@ -156,11 +195,11 @@ void GeneratorThread::deliver_done() {
     if (!growing_[i] || !generator_->is_done(i)) continue;
     const std::unique_ptr<Asked> asked = std::move(growing_[i]);
     try {
-      const ChatAnswer answer = generator_->take(i);
-      asked->on_answer(&answer, nullptr);
+      const ChatAnswer taken = generator_->take(i);
+      answer(*asked, &taken, nullptr);
     } catch (...) {
       const Failure failure = caught_failure();
-      asked->on_answer(nullptr, &failure);
+      answer(*asked, nullptr, &failure);
     }
   }
 }
@@ -168,7 +207,7 @@ void GeneratorThread::deliver_done() {
 void GeneratorThread::fail_growing(const Failure& failure) {
   generator_->forget_all();
   for (std::unique_ptr<Asked>& asked : growing_) {
-    if (asked) asked->on_answer(nullptr, &failure);
+    if (asked) answer(*asked, nullptr, &failure);
     asked.reset();
   }
 }

@@ -34,6 +34,8 @@ class GeneratorThread {
   void close();
   // The same, and waits for it: for one operation of a pass. May be called twice.
   void shut();
+  // The same when the process exits, where nobody is there any more to be told anything.
+  void leave();
 
  private:
   struct Asked {
@@ -44,6 +46,7 @@ class GeneratorThread {
 
   void run();
   bool load();
+  void answer(const Asked& asked, const ChatAnswer* answer, const Failure* failure) const;
   void work();
   // False: closing.
   bool wait_for_work();
@@ -61,7 +64,7 @@ class GeneratorThread {
   std::deque<Asked> arrived_;  // guarded by mutex_
   bool closing_ = false;       // guarded by mutex_
   std::atomic<uint64_t> n_aborts_{0};
-  std::atomic<bool> stop_{false};
+  std::atomic<bool> leaves_{false};
 
   // The thread's.
   uint64_t n_aborts_seen_ = 0;  // when it last looked: no question it has is younger
