@@ -243,7 +243,47 @@ export interface NativeMerger {
   abort(): void
 }
 
+export interface NativeGeneratorOptions {
+  path: string
+  /** 0: as many as suit the machine. */
+  threads: number
+  /** Answers that grow at a time, 1 to 16: the rows of every step, whoever needs them. */
+  sequences: number
+  /** Of a prompt with its answer; 0: the default. */
+  maxTokens: number
+}
+
+export interface NativeAnswer {
+  text: string
+  /** The grammar's end was reached; else the answer was cut. */
+  complete: boolean
+  promptTokens: number
+  tokens: number
+  /** Of the logits behind its tokens: equal where they are equal to the bit. */
+  digest: number
+}
+
+/** A chat model that answers under grammars, on a thread of its own. */
+export interface NativeGenerator {
+  load(
+    options: NativeGeneratorOptions,
+    libraries: string,
+  ): Promise<{ fingerprint: string; name: string; maxTokens: number; threads: number }>
+  /** `grammar`: GBNF. Any number at once; they are begun in turn. */
+  ask(
+    system: string,
+    user: string,
+    grammar: string,
+    mostTokens: number,
+    seed: number,
+  ): Promise<NativeAnswer>
+  /** Ends the load, and everything asked so far. */
+  abort(): void
+  close(): Promise<void>
+}
+
 interface Binding {
+  Generator: new () => NativeGenerator
   Merger: new () => NativeMerger
   Trainer: new () => NativeTrainer
   Database: new (path: string, access: 'read' | 'write' | 'create') => NativeDatabase

@@ -78,8 +78,13 @@ const rooms: { room: RegExp; may: RegExp; dependencies?: RegExp }[] = [
     may: /^lib\/(train|pairs)\/|^lib\/eval\/index\.ts$|^lib\/(errors|index|native|nearest|progress)\.ts$/,
   },
   {
-    room: /^lib\/(mine|synth)\//,
-    may: /^lib\/(mine|pairs|synth)\/|^lib\/(errors|index|nearest|progress)\.ts$/,
+    room: /^lib\/mine\//,
+    may: /^lib\/(mine|pairs)\/|^lib\/(errors|index|nearest|progress)\.ts$/,
+  },
+  { room: /^lib\/synth\/llm\/local\.ts$/, may: /^lib\/synth\/llm\/|^lib\/(index|native)\.ts$/ },
+  {
+    room: /^lib\/synth\//,
+    may: /^lib\/(pairs|synth)\/|^lib\/(errors|index|nearest|progress)\.ts$/,
   },
   {
     room: /^lib\/pairs\//,
@@ -168,6 +173,7 @@ describe('the addon', () => {
       Object.getOwnPropertyNames(type.prototype).filter((name) => name !== 'constructor')
     expect(Object.keys(binding).sort()).toEqual([
       'Database',
+      'Generator',
       'Job',
       'Merger',
       'Model',
@@ -185,6 +191,7 @@ describe('the addon', () => {
       'scoreWords',
     ])
     expect(members(binding.Model).sort()).toEqual(['abort', 'close', 'load', 'stats'])
+    expect(members(binding.Generator).sort()).toEqual(['abort', 'ask', 'close', 'load'])
     expect(members(binding.Merger).sort()).toEqual(['abort', 'done', 'run'])
     expect(members(binding.Trainer).sort()).toEqual([
       'abort',

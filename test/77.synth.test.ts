@@ -240,7 +240,7 @@ describe('refused', () => {
     [{ method: 'llm', endpoint: undefined }, /an address and a model/],
     [{ endpoint: undefined, language: 'German' }, /unless queries are made by a model/],
     [{ configuration: 'guessed' }, /'asked' or 'sampled'/],
-    [{ method: 'magic' }, /'headings' or 'llm'/],
+    [{ method: 'magic' }, /'headings', 'links', 'docstrings', 'llm'/],
   ])('%j', async (more, sentence) => {
     await expect(run('http://127.0.0.1:9', more as Partial<SynthOptions>)).rejects.toThrow(sentence)
   })

@@ -1,6 +1,6 @@
 import { synth as make, type SynthOptions } from '../synth/index.ts'
 import type { Arguments } from './arguments.ts'
-import { type Command, remark } from './command.ts'
+import { type Command, remark, type Session } from './command.ts'
 import { findModel, loadOptions, readLoadOptions } from './load.ts'
 import { Misuse } from './misuse.ts'
 import { Progress } from './progress.ts'
@@ -14,23 +14,32 @@ export const synth: Command = {
   about: [
     'Markdown becomes sections, and each heading asks for what stands below it: no model makes anything up. Headings ' +
       'that say nothing (Usage, License) are left out, short ones go with the title.',
-    'With --endpoint a language model behind an OpenAI-compatible address asks instead, twice a passage: each row says who ' +
-      'asked and how. What was made is kept: after Ctrl-C, a kill or a fault the same command goes on.',
+    'With --generator FILE a chat model asks instead, here and held to a form, twice a passage: each row says who asked ' +
+      'and how. With --endpoint it is one behind an OpenAI-compatible address. What was made is kept: after Ctrl-C, a ' +
+      'kill or a fault the same command goes on.',
     'With --held-out some documents are set aside, whole and with all that are nearly the same, as a collection for ' +
       '--dev of train and for eval run.',
   ],
   options: {
     output: { value: 'FILE', short: 'o', help: 'the rows' },
     'held-out': { value: 'FOLDER', help: 'the collection of documents that are set aside' },
+    method: {
+      value: 'NAME',
+      choices: ['headings', 'links', 'docstrings'],
+      help: 'without a generator, what asks: a heading, a link of Markdown, a comment of code; default: headings',
+    },
     endpoint: { value: 'URL', help: 'who generates queries, such as http://localhost:8080/v1' },
-    generator: { value: 'NAME', help: 'the model, as the endpoint calls it; key: OPENAI_API_KEY' },
+    generator: {
+      value: 'FILE',
+      help: 'a GGUF of a chat model; with --endpoint its NAME there (key: OPENAI_API_KEY)',
+    },
     configuration: {
       value: 'NAME',
       choices: ['asked', 'sampled'],
       help: 'how is asked: the model says so, or it is drawn for half the cost; default: asked',
     },
     language: { value: 'NAME', help: "of generated queries; default: the passage's" },
-    concurrency: { value: 'N', help: 'calls of the endpoint at once; default: 8' },
+    concurrency: { value: 'N', help: 'calls at once; default: 8 (16 at most with a FILE)' },
     part: { value: 'X', help: 'of the documents, that are set aside; default: 0.25' },
     'min-cosine': { value: 'X', help: 'least cosine of query and passage, or auto; default: none' },
     'round-trip': { value: 'N', help: 'the passage must be among the first N for its query' },
@@ -46,6 +55,10 @@ export const synth: Command = {
     [
       'qwen3-embed synth ./docs -o pairs.jsonl --endpoint http://localhost:8080/v1 --generator qwen3-4b --min-cosine auto',
       'a language model asks',
+    ],
+    [
+      'qwen3-embed synth ./docs -o pairs.jsonl --generator qwen3-1.7b-q4_k_m.gguf --min-cosine auto',
+      'one on this machine asks',
     ],
     ['qwen3-embed synth ./docs -o pairs.jsonl --round-trip 3', 'pairs that the model finds itself'],
   ],
@@ -63,6 +76,7 @@ export const synth: Command = {
     try {
       const made = await make({
         ...optionsOf(args),
+        ...(await generatorOf(args, session)),
         documents,
         model: bundled ? 'mini' : paths[0]!,
         output,
@@ -79,6 +93,7 @@ export const synth: Command = {
           (dropped.length === 0
             ? ''
             : `; dropped: ${dropped.map(([reason, count]) => `${reason} ${count}`).join(', ')}`) +
+          (made.shortened === 0 ? '' : `; ${made.shortened} passages cut for the model`) +
           (made.minCosine === undefined ? '' : `; least cosine ${made.minCosine.toFixed(3)}`),
       )
       return true
@@ -88,19 +103,27 @@ export const synth: Command = {
   },
 }
 
-function optionsOf(args: Arguments): Partial<SynthOptions> {
-  const least = args.text('min-cosine')
+/** Behind an address, a model is called by its name; without one it is a file. */
+async function generatorOf(args: Arguments, session: Session): Promise<Partial<SynthOptions>> {
   const url = args.text('endpoint')
   const model = args.text('generator')
-  if ((url === undefined) !== (model === undefined))
-    throw new Misuse('Expected --endpoint URL and --generator NAME together')
+  if (url === undefined) {
+    const sequences = args.integer('concurrency', 1, 16)
+    if (model === undefined) return {}
+    const { paths } = await findModel(model, session)
+    const threads = args.integer('threads', 1, 512)
+    const more = { sequences, threads }
+    return { generator: { model: paths[0]!, ...more } }
+  }
+  if (model === undefined) throw new Misuse('Expected --endpoint URL and --generator NAME together')
   const concurrency = args.integer('concurrency', 1, 1_024)
-  const endpoint =
-    url === undefined || model === undefined
-      ? undefined
-      : { url, model, ...(concurrency === undefined ? {} : { concurrency }) }
+  return { endpoint: { url, model, ...(concurrency === undefined ? {} : { concurrency }) } }
+}
+
+function optionsOf(args: Arguments): Partial<SynthOptions> {
+  const least = args.text('min-cosine')
   const given = {
-    endpoint,
+    method: args.text('method'),
     configuration: args.text('configuration'),
     language: args.text('language'),
     heldOut: args.text('held-out'),

@@ -3,17 +3,19 @@ import { join, relative } from 'node:path'
 import { wrongRows } from '../pairs/rows.ts'
 import type { Document } from './headings.ts'
 
-const endings = /\.(md|markdown|mdx)$/i
+export const markdownFiles = /\.(md|markdown|mdx)$/i
 
-/** Markdown files of a folder, in the order of their names, or one file. */
-export async function* readDocuments(path: string): AsyncGenerator<Document> {
+/** Files of a folder whose names fit, in the order of their names, or one file. */
+export async function* readDocuments(path: string, endings: RegExp): AsyncGenerator<Document> {
   const found = await stat(path).catch(() => undefined)
   if (!found) throw wrongRows(`There is no folder or file ${path}`, { path })
   if (!found.isDirectory()) {
     yield { id: path, text: await readFile(path, 'utf8') }
     return
   }
-  const names = (await readdir(path, { recursive: true })).filter((name) => endings.test(name))
+  const names = (await readdir(path, { recursive: true })).filter(
+    (name) => endings.test(name) && !/(^|[\\/])node_modules[\\/]/.test(name),
+  )
   for (const name of names.sort()) {
     const full = join(path, name)
     if ((await stat(full)).isFile())

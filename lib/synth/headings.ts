@@ -1,5 +1,6 @@
 // Queries without a model: a heading asks for what stands below it. The paper's weakly supervised stage in small.
 import type { SynthRow } from './row.ts'
+import { passageOf, words } from './passage.ts'
 import { plain, sectionsOf } from './sections.ts'
 
 export interface Document {
@@ -11,15 +12,11 @@ export interface Document {
 const empty =
   /^(introduction|overview|usage|install(ation|ing)?|license|licence|api|options?|examples?|contributing|contributors?|change ?log|table of contents|contents|credits|authors?|acknowledge?ments?|see also|links?|resources|references|notes?|getting started|quick ?start|support|description|summary|features|todo|misc|other|v?\d[\d.]*.*)$/i
 
-const fewestWords = 20
-const mostCharacters = 1_600
-
 export function headingPairs({ id, text }: Document): SynthRow[] {
   return sectionsOf(text).flatMap(({ heading, above, text: body, line }) => {
-    const passage = cut(plainBody(body), mostCharacters)
-    if (words(passage).length < fewestWords) return []
+    const passage = passageOf(plainBody(body))
     const query = queryOf(heading, above)
-    if (query === undefined) return []
+    if (passage === undefined || query === undefined) return []
     return [
       {
         query,
@@ -39,10 +36,8 @@ function queryOf(heading: string, above: readonly string[]): string | undefined 
   return title === undefined ? undefined : `${title}: ${heading}`
 }
 
-const words = (text: string) => text.match(/[\p{L}\p{N}]+/gu) ?? []
-
 /** Paragraphs as a reader sees them; code stays as it is. */
-function plainBody(body: string): string {
+export function plainBody(body: string): string {
   return body
     .split(/(^ {0,3}```[\s\S]*?^ {0,3}```[^\n]*$)/m)
     .map((part, i) =>
@@ -56,10 +51,4 @@ function plainBody(body: string): string {
     .join('\n')
     .replace(/\n{2,}/g, '\n')
     .trim()
-}
-
-/** At the end of a word. */
-function cut(text: string, most: number): string {
-  if (text.length <= most) return text
-  return text.slice(0, most).replace(/\s+\S*$/, '')
 }

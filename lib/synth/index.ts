@@ -1,4 +1,5 @@
 export type { Document } from './headings.ts'
 export type { Endpoint } from './llm/endpoint.ts'
-export type { SynthRow } from './row.ts'
+export type { LocalGenerator } from './llm/local.ts'
+export type { Method, SynthRow } from './row.ts'
 export { type SynthOptions, type Synthesised, synth } from './synth.ts'

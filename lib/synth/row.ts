@@ -1,3 +1,7 @@
+/** How queries are made. */
+export const methods = ['headings', 'links', 'docstrings', 'llm'] as const
+export type Method = (typeof methods)[number]
+
 /** A query made for a passage, with where both come from. */
 export interface SynthRow {
   query: string
@@ -5,7 +9,7 @@ export interface SynthRow {
   positive_id: string
   instruction?: string
   source: {
-    method: 'headings' | 'llm'
+    method: Method
     document: string
     cosine?: number
     rank?: number

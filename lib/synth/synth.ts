@@ -13,14 +13,18 @@ import { corpusOf, type NearOptions } from '../pairs/near.ts'
 import { openedOne } from '../pairs/opened.ts'
 import { wrongRows } from '../pairs/rows.ts'
 import { writeLines } from '../pairs/write.ts'
-import { readDocuments } from './documents.ts'
+import { docstringPairs, codeFiles } from './docstrings.ts'
+import { markdownFiles, readDocuments } from './documents.ts'
 import { filterRows, heldOut } from './filter.ts'
 import { type Document, headingPairs } from './headings.ts'
-import type { Endpoint } from './llm/endpoint.ts'
+import { type Endpoint, endpointGenerator } from './llm/endpoint.ts'
 import { generate, type Generated } from './llm/generate.ts'
+import type { Generator } from './llm/generator.ts'
+import { type LocalGenerator, openLocal } from './llm/local.ts'
 import { passagesOf as textPassages } from './llm/passages.ts'
 import { personas as ownPersonas } from './llm/personas.ts'
-import type { Reason, SynthRow } from './row.ts'
+import { linkPairs } from './links.ts'
+import { type Method, methods, type Reason, type SynthRow } from './row.ts'
 
 export interface SynthOptions {
   /** A folder of Markdown files, one file, or texts. */
@@ -34,12 +38,15 @@ export interface SynthOptions {
   /** Part of the documents that is held out. @default 0.25 */
   part?: number | undefined
   /**
-   * How queries are made: a heading asks for what stands below it, or a language model behind `endpoint` asks.
-   * @default 'llm' where an endpoint is given, else 'headings'
+   * How queries are made: a heading asks for what stands below it, what a link says for the section it leads to, a comment
+   * for the code that it describes (files of code are read then, not Markdown), or a language model asks.
+   * @default 'llm' where an endpoint or a generator is given, else 'headings'
    */
-  method?: 'headings' | 'llm' | undefined
-  /** Of `llm`: who generates. */
+  method?: Method | undefined
+  /** Of `llm`: who generates, behind an OpenAI-compatible address. */
   endpoint?: Endpoint | undefined
+  /** Of `llm`: who generates here, in the place of an endpoint: a GGUF of a chat model. */
+  generator?: string | LocalGenerator | undefined
   /** Of `llm`: who might ask, a sentence each. @default 62 of our own */
   personas?: readonly string[] | undefined
   /**
@@ -74,6 +81,7 @@ const known: readonly (keyof SynthOptions)[] = [
   'part',
   'method',
   'endpoint',
+  'generator',
   'personas',
   'configuration',
   'language',
@@ -97,6 +105,8 @@ export interface Synthesised {
   documents: number
   passages: number
   dropped: Record<Reason, number>
+  /** Of `llm`: passages that were too long for a call, which was told their beginning. */
+  shortened: number
   minCosine: number | undefined
 }
 
@@ -105,6 +115,7 @@ export interface Synthesised {
  *
  * @throws Qwen3Error `ERR_DATASET` where there is nothing to make them of; of `llm` `ERR_ENDPOINT` and
  * `ERR_UNAUTHORIZED`, after which the same call goes on, and `ERR_MODEL_CHANGED` where it would go on with another job;
+ * `ERR_MODEL_MISMATCH` and `ERR_MODEL_UNSUPPORTED` for a generator that is no chat model;
  * as `Embedder.load`; `TypeError` and `RangeError` for wrong options; the signal's reason.
  */
 export async function synth(options: SynthOptions): Promise<Synthesised> {
@@ -114,13 +125,14 @@ export async function synth(options: SynthOptions): Promise<Synthesised> {
   if (!(part > 0 && part < 1))
     throw misuse(RangeError, 'a number between 0 and 1', 'the option part', part)
   const read: Document[] = []
-  for await (const document of documentsOf(options.documents)) {
+  for await (const document of documentsOf(options.documents, method)) {
     signal?.throwIfAborted()
     read.push(document)
   }
   const opened: { close(): Promise<void> }[] = []
   let closing: Generated['journal'] | undefined
   try {
+    const generator = method === 'llm' ? await generatorOf(options, opened) : undefined
     const more = { ...load, ...(signal ? { signal } : {}) }
     const embedder = await openedOne(Embedder, options.model, more, opened)
     const reranker =
@@ -131,8 +143,11 @@ export async function synth(options: SynthOptions): Promise<Synthesised> {
     const {
       rows: made,
       formless,
+      shortened,
       journal,
-    } = method === 'headings' ? byHeadings(read) : await byModel(read, embedder, options, near)
+    } = generator
+      ? await byModel(read, embedder, generator, options, near)
+      : byThemselves(read, method)
     closing = journal
     const { places, passages } = passagesOf(made)
     const corpus = await corpusOf(
@@ -166,6 +181,7 @@ export async function synth(options: SynthOptions): Promise<Synthesised> {
       documents: read.length,
       passages: passages.length,
       dropped: { ...filtered.dropped, form: formless },
+      shortened,
       minCosine: filtered.minCosine,
     }
   } finally {
@@ -176,23 +192,27 @@ export async function synth(options: SynthOptions): Promise<Synthesised> {
 
 const ofModels = ['personas', 'configuration', 'language'] as const
 
-function methodOf(options: SynthOptions): 'headings' | 'llm' {
-  const { endpoint, personas, configuration } = options
-  const method = options.method ?? (endpoint === undefined ? 'headings' : 'llm')
-  if (method !== 'headings' && method !== 'llm')
-    throw misuse(RangeError, "'headings' or 'llm'", 'the option method', method)
+function methodOf(options: SynthOptions): Method {
+  const { endpoint, generator, personas, configuration } = options
+  const isGenerated = endpoint !== undefined || generator !== undefined
+  const method = options.method ?? (isGenerated ? 'llm' : 'headings')
+  if (!methods.includes(method))
+    throw misuse(
+      RangeError,
+      methods.map((name) => `'${name}'`).join(', '),
+      'the option method',
+      method,
+    )
   if (method === 'llm') {
-    if (typeof endpoint?.url !== 'string' || typeof endpoint.model !== 'string')
-      throw misuse(TypeError, 'an address and a model', 'the option endpoint', endpoint)
-    if (!/^https?:\/\//.test(endpoint.url))
-      throw misuse(RangeError, 'an http address', 'the option endpoint.url', endpoint.url)
+    if (generator === undefined) checkEndpoint(endpoint)
+    else checkGenerator(generator, endpoint)
     if (personas?.length === 0)
       throw misuse(RangeError, 'at least one sentence', 'the option personas', personas)
     if (configuration !== undefined && configuration !== 'asked' && configuration !== 'sampled')
       throw misuse(RangeError, "'asked' or 'sampled'", 'the option configuration', configuration)
     return method
   }
-  for (const name of [...ofModels, 'endpoint'] as const) {
+  for (const name of [...ofModels, 'endpoint', 'generator'] as const) {
     if (options[name] === undefined) continue
     throw misuse(
       TypeError,
@@ -204,20 +224,72 @@ function methodOf(options: SynthOptions): 'headings' | 'llm' {
   return method
 }
 
-type Making = Pick<Generated, 'rows' | 'formless'> & { journal?: Generated['journal'] }
+function checkEndpoint(endpoint: Endpoint | undefined): void {
+  if (typeof endpoint?.url !== 'string' || typeof endpoint.model !== 'string')
+    throw misuse(TypeError, 'an address and a model', 'the option endpoint', endpoint)
+  if (!/^https?:\/\//.test(endpoint.url))
+    throw misuse(RangeError, 'an http address', 'the option endpoint.url', endpoint.url)
+}
 
-function byHeadings(documents: readonly Document[]): Making {
-  const rows = documents.flatMap(headingPairs)
-  if (rows.length > 0) return { rows, formless: 0 }
+function checkGenerator(generator: string | LocalGenerator, endpoint: Endpoint | undefined): void {
+  if (endpoint !== undefined)
+    throw misuse(TypeError, 'none beside the option generator', 'the option endpoint', endpoint)
+  if (typeof generator === 'string') return
+  if (typeof generator?.model !== 'string')
+    throw misuse(TypeError, 'a file or its model', 'the option generator', generator)
+  const names = ['model', ...Object.keys(ranges)]
+  refuseUnknown(generator, names, 'member of generator')
+  for (const [name, [low, high]] of Object.entries(ranges)) {
+    const value = generator[name as keyof typeof ranges]
+    if (value === undefined || (Number.isInteger(value) && value >= low && value <= high)) continue
+    const what = `an integer from ${low} to ${high}`
+    throw misuse(RangeError, what, `the option generator.${name}`, value)
+  }
+}
+
+const ranges = { sequences: [1, 16], maxTokens: [512, 1_048_576], threads: [1, 512] } as const
+
+async function generatorOf(
+  { endpoint, generator, signal }: SynthOptions,
+  opened: { close(): Promise<void> }[],
+): Promise<Generator> {
+  if (generator === undefined) return endpointGenerator(endpoint!)
+  const local = await openLocal(
+    typeof generator === 'string' ? { model: generator } : generator,
+    signal,
+  )
+  opened.push(local)
+  return local
+}
+
+type Making = Pick<Generated, 'rows' | 'formless' | 'shortened'> & {
+  journal?: Generated['journal']
+}
+
+const lacking: Readonly<Record<string, string>> = {
+  headings: 'Markdown with headings that say something',
+  links: 'Markdown with links between its own sections',
+  docstrings: 'code with comments that say what functions do',
+}
+
+function byThemselves(documents: readonly Document[], method: Method): Making {
+  const rows =
+    method === 'links'
+      ? linkPairs(documents)
+      : documents.flatMap(method === 'docstrings' ? docstringPairs : headingPairs)
+  if (rows.length > 0) return { rows, formless: 0, shortened: 0 }
   throw wrongRows(
-    `No heading of ${documents.length} documents asks for anything: Markdown with headings that say something is needed`,
-    { documents: documents.length },
+    `Nothing in ${documents.length} documents asks for anything: ${lacking[method]} is needed`,
+    {
+      documents: documents.length,
+    },
   )
 }
 
 async function byModel(
   documents: readonly Document[],
   embedder: Embedder,
+  generator: Generator,
   options: SynthOptions,
   near: NearOptions,
 ): Promise<Making> {
@@ -229,7 +301,7 @@ async function byModel(
   }
   const made = await generate(passages, embedder, {
     ...near,
-    endpoint: options.endpoint!,
+    generator,
     personas: options.personas ?? ownPersonas,
     configuration: options.configuration ?? 'asked',
     language: options.language,
@@ -245,8 +317,12 @@ async function byModel(
   )
 }
 
-async function* documentsOf(given: string | Iterable<Document>): AsyncGenerator<Document> {
-  if (typeof given === 'string') yield* readDocuments(given)
+async function* documentsOf(
+  given: string | Iterable<Document>,
+  method: Method,
+): AsyncGenerator<Document> {
+  const files = method === 'docstrings' ? codeFiles : markdownFiles
+  if (typeof given === 'string') yield* readDocuments(given, files)
   else yield* given
 }
 

@@ -4,6 +4,7 @@
 #include "addon/database.h"
 #include "addon/error.h"
 #include "addon/facts.h"
+#include "addon/generator.h"
 #include "addon/job.h"
 #include "addon/merger.h"
 #include "addon/model.h"
@@ -75,6 +76,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Model", Model::define(env));
   exports.Set("Database", DatabaseHandle::define(env));
   exports.Set("scan", Napi::Function::New(env, JS_scan, "scan"));
+  exports.Set("Generator", GeneratorHandle::define(env));
   exports.Set("Job", JobHandle::define(env));
   exports.Set("Merger", MergerHandle::define(env));
   exports.Set("Trainer", TrainerHandle::define(env));

@@ -1,6 +1,7 @@
 // A language model behind an OpenAI-compatible endpoint: one call, repeated while the fault may pass.
 import { setTimeout as wait } from 'node:timers/promises'
 import { Qwen3Error } from '../../errors.ts'
+import type { Generator } from './generator.ts'
 import type { Call } from './prompts.ts'
 
 export interface Endpoint {
@@ -25,12 +26,23 @@ export interface Endpoint {
 /** The longest wait between two tries, whatever an endpoint asks for. */
 const longestWaitMs = 60_000
 
+export function endpointGenerator(endpoint: Endpoint): Generator {
+  const { url, model, temperature = null, concurrency = 8 } = endpoint
+  return {
+    name: model,
+    identity: { url, model, temperature },
+    concurrency,
+    ask: (call, seed, signal) => ask(endpoint, call, seed, signal),
+    close: async () => {},
+  }
+}
+
 /**
  * The answer's text.
  *
  * @throws Qwen3Error `ERR_ENDPOINT` where it refuses or stays away, `ERR_UNAUTHORIZED`; the signal's reason.
  */
-export async function ask(
+async function ask(
   endpoint: Endpoint,
   call: Call,
   seed: number,

@@ -1,12 +1,12 @@
 // Queries by a language model: for each passage the nearest personas, one call that chooses how is asked, one that asks.
 import { createHash } from 'node:crypto'
-import type { Embedder, OnProgress } from '../../index.ts'
+import { type Embedder, type OnProgress, Qwen3Error } from '../../index.ts'
 import { corpusOf, type NearOptions, nearest } from '../../pairs/near.ts'
 import { randomOf } from '../../pairs/random.ts'
 import { Meter } from '../../progress.ts'
 import type { SynthRow } from '../row.ts'
-import { ask, type Endpoint } from './endpoint.ts'
 import { isQuery } from './form.ts'
+import type { Generator } from './generator.ts'
 import { Journal, type Made } from './journal.ts'
 import type { Passage } from './passages.ts'
 import {
@@ -20,7 +20,7 @@ import {
 } from './prompts.ts'
 
 export interface GenerateOptions extends NearOptions {
-  endpoint: Endpoint
+  generator: Generator
   personas: readonly string[]
   /** `sampled`: type and difficulty are drawn, which costs half the calls. */
   configuration: 'asked' | 'sampled'
@@ -35,6 +35,8 @@ export interface GenerateOptions extends NearOptions {
 export interface Generated {
   rows: SynthRow[]
   formless: number
+  /** Passages of which a call was told the beginning alone. */
+  shortened: number
   journal: Journal
 }
 
@@ -46,7 +48,7 @@ export async function generate(
   embedder: Embedder,
   options: GenerateOptions,
 ): Promise<Generated> {
-  const { endpoint, personas, signal } = options
+  const { generator, personas, signal } = options
   const journal = await Journal.open(options.journal, identityOf(passages, embedder, options))
   try {
     const characters = await charactersOf(passages, embedder, options)
@@ -71,7 +73,7 @@ export async function generate(
         meter.reach(++done)
       }
     }
-    const count = Math.min(endpoint.concurrency ?? 8, passages.length)
+    const count = Math.min(generator.concurrency, passages.length)
     const workers = Array.from({ length: count }, () =>
       worker().catch((error: unknown) => {
         stop.abort(error)
@@ -92,6 +94,7 @@ export async function generate(
         })),
       ),
       formless: made.reduce((sum, { made: { formless } }) => sum + formless, 0),
+      shortened: made.filter(({ made: { shortened } }) => shortened).length,
       journal,
     }
   } catch (error) {
@@ -124,15 +127,16 @@ async function askedFor(
   options: GenerateOptions,
   signal: AbortSignal,
 ): Promise<Made> {
-  const { endpoint, language, perPassage, seed } = options
+  const { generator, language, perPassage, seed } = options
   const made: Made = { passage: passage.id, queries: [], formless: 0 }
   for (let turn = 0; turn < perPassage; turn++) {
     const seedOf = (name: string) => seedFor(seed, passage, `${turn} ${name}`)
     const random = randomOf(seedOf('draw'))
     const configuration =
       options.configuration === 'asked'
-        ? await answerOf(configurationCall(passage.text, characters), (value) =>
-            isConfiguration(value, characters),
+        ? await answerOf(
+            (text) => configurationCall(text, characters),
+            (value) => isConfiguration(value, characters),
           )
         : drawn(characters, random)
     if (!configuration) {
@@ -141,9 +145,11 @@ async function askedFor(
     }
     const [low, high] = configuration.question_type === 'keywords' ? [2, 6] : [5, 25]
     const words = low! + Math.floor(random() * (high! - low! + 1))
-    const call = queryCall(passage.text, { ...configuration, words, language })
-    const prompt = call.messages.map(({ content }) => content.replace(passage.text, '')).join('\n')
-    const answer = await answerOf(call, isAnswer)
+    const callOf = (text: string) => queryCall(text, { ...configuration, words, language })
+    const prompt = callOf('')
+      .messages.map(({ content }) => content)
+      .join('\n')
+    const answer = await answerOf(callOf, isAnswer)
     if (!answer || !isQuery(answer.query, passage.text, prompt)) {
       made.formless++
       continue
@@ -151,7 +157,7 @@ async function askedFor(
     made.queries.push({
       query: answer.query.replace(/\s+/g, ' ').trim(),
       source: {
-        generator: endpoint.model,
+        generator: generator.name,
         prompts: promptsVersion,
         persona: configuration.character,
         type: configuration.question_type,
@@ -163,18 +169,43 @@ async function askedFor(
 
     /** Asked again once, with another seed, where the answer has not the form that was asked for. */
     async function answerOf<Answer>(
-      asked: Call,
+      callOf: (text: string) => Call,
       fits: (value: unknown) => value is Answer,
     ): Promise<Answer | undefined> {
       for (let attempt = 0; attempt < 2; attempt++) {
-        const text = await ask(endpoint, asked, seedOf(`${asked.name} ${attempt}`), signal)
-        const value = parsed(text)
+        const value = parsed(await asked(callOf, attempt))
         if (fits(value)) return value
       }
       return undefined
     }
+
+    /** With as much of the passage as there is room for. */
+    async function asked(callOf: (text: string) => Call, attempt: number): Promise<string> {
+      for (let { text } = passage; ; text = beginningOf(text)) {
+        const call = callOf(text)
+        try {
+          return await generator.ask(call, seedOf(`${call.name} ${attempt}`), signal)
+        } catch (error) {
+          if (!isTooLong(error) || text.length < shortest) throw error
+          made.shortened = true
+        }
+      }
+    }
   }
   return made
+}
+
+/** Characters: a passage that is cut is none below this. */
+const shortest = 200
+
+const isTooLong = (error: unknown) =>
+  error instanceof Qwen3Error && error.code === 'ERR_TEXT_TOO_LONG'
+
+/** Three quarters, to the end of a word where there is one. */
+function beginningOf(text: string): string {
+  const part = text.slice(0, Math.floor(text.length * 0.75)).replace(/[\uD800-\uDBFF]$/, '')
+  const words = part.replace(/\s+\S*$/, '')
+  return words.length > part.length / 2 ? words : part
 }
 
 /** Of the call alone: a row does not depend on its neighbours. Below 2³¹, which every endpoint takes. */
@@ -217,10 +248,9 @@ function isConfiguration(value: unknown, characters: readonly string[]): value i
 }
 
 function identityOf(passages: readonly Passage[], embedder: Embedder, options: GenerateOptions) {
-  const { endpoint, personas, configuration, language, perPassage, seed } = options
-  const { url, model, temperature = null } = endpoint
+  const { generator, personas, configuration, language, perPassage, seed } = options
   return {
-    ...{ url, model, temperature, personas, configuration, language: language ?? null },
+    ...{ ...generator.identity, personas, configuration, language: language ?? null },
     ...{ perPassage, seed, prompts: promptsVersion, embedder: embedder.info.fingerprint },
     passages: passages.map(({ id, text }) => [id, text]),
   }

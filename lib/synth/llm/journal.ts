@@ -8,6 +8,8 @@ export interface Made {
   passage: string
   queries: { query: string; source: Record<string, unknown> }[]
   formless: number
+  /** The passage was too long for a call, which was told its beginning. */
+  shortened?: boolean
 }
 
 export class Journal {

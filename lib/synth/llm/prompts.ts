@@ -32,11 +32,23 @@ export interface Message {
   content: string
 }
 
-/** A call: what is said, and the form of the answer as a JSON schema. */
+export type Field =
+  | { type: 'string'; enum: string[] }
+  | { type: 'string'; minLength: number; maxLength: number }
+
+/** The JSON schema of an object of strings. */
+export interface Schema {
+  type: 'object'
+  properties: Readonly<Record<string, Field>>
+  required: string[]
+  additionalProperties: false
+}
+
+/** A call: what is said, and the form of the answer. */
 export interface Call {
   messages: Message[]
   name: 'configuration' | 'query'
-  schema: Record<string, unknown>
+  schema: Schema
 }
 
 const described = (list: Readonly<Record<string, string>>) =>
@@ -102,7 +114,7 @@ export function queryCall(passage: string, task: QueryTask): Call {
   }
 }
 
-function object(properties: Record<string, object>): Record<string, unknown> {
+function object(properties: Record<string, Field>): Schema {
   return {
     type: 'object',
     properties,
