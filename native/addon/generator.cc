@@ -134,7 +134,8 @@ Napi::Value GeneratorHandle::JS_load(const Napi::CallbackInfo& info) {
         if (handle == nullptr) return;
         handle->is_closed_ = true;
         if (handle->closing_) {
-          handle->settle(there, *handle->closing_, [&] { return there.Undefined(); }, std::nullopt);
+          handle->settle(
+              there, *handle->closing_, [&] { return there.Undefined(); }, std::nullopt);
         }
       });
       auto on_closed = [root = &root_, on_gone] { root->post(std::move(*on_gone)); };
