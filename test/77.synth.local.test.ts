@@ -375,13 +375,13 @@ describe('synth', () => {
 
   it('from the command line', async () => {
     mkdirSync(at('docs'))
-    for (const { id, text } of documents.slice(0, 3)) writeFileSync(join(at('docs'), id), text)
+    for (const { id, text } of documents) writeFileSync(join(at('docs'), id), text)
     const output = at('command.jsonl')
     const main = join(root, 'dist/cli/main.js')
     const words = ['synth', at('docs'), '-o', output, '-m', 'mini', '--threads', '1']
-    const more = ['--generator', speaking, '--cache-dir', at('cache')]
+    const more = ['--generator', speaking, '--per-passage', '4', '--cache-dir', at('cache')]
     const { stderr } = await promisify(execFile)(process.execPath, [main, ...words, ...more])
-    expect(stderr).toMatch(/\d+ rows of 3 documents/)
+    expect(stderr).toMatch(/\d+ rows of 6 documents/)
     expect(readFileSync(output, 'utf8')).toContain('"method":"llm"')
   })
 })
