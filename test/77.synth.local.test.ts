@@ -383,5 +383,7 @@ describe('synth', () => {
     const { stderr } = await promisify(execFile)(process.execPath, [main, ...words, ...more])
     expect(stderr).toMatch(/\d+ rows of 6 documents/)
     expect(readFileSync(output, 'utf8')).toContain('"method":"llm"')
+    const alone = promisify(execFile)(process.execPath, [main, ...words, '--concurrency', '4'])
+    await expect(alone).rejects.toThrow(/--concurrency takes a --generator too/)
   })
 })

@@ -94,6 +94,14 @@ function parse(words: readonly string[], options: Options) {
   return parseArgs({ args, options: config, allowPositionals: true, strict: false })
 }
 
+/** Those that were given: what is undefined is left to defaults. */
+export function given<Values extends object>(
+  values: Values,
+): { [Key in keyof Values]?: NonNullable<Values[Key]> } {
+  const set = Object.entries(values).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(set) as { [Key in keyof Values]?: NonNullable<Values[Key]> }
+}
+
 function unknown(written: string, options: Options): Misuse {
   const meant = nearest(written.replace(/^-+/, ''), Object.keys(options))
   const hint = meant ? `. Did you mean --${meant}?` : '. After -- words may begin with a dash.'

@@ -1,5 +1,5 @@
 import { type MergeOptions, merge as join, searchMerge } from '../merge/index.ts'
-import type { Arguments } from './arguments.ts'
+import { type Arguments, given } from './arguments.ts'
 import { type Command, remark, type Session } from './command.ts'
 import { adaptersOf, loadOptions } from './load.ts'
 import { Misuse } from './misuse.ts'
@@ -71,7 +71,7 @@ const share = (part: number) => `${(100 * part).toFixed(1)}%`
 
 function optionsOf(args: Arguments, output: string, session: Session): MergeOptions {
   const adapter = adaptersOf(args)
-  const given = {
+  const options = {
     method: methods.find((one) => one === args.text('method')),
     t: list(args, 't'),
     weights: list(args, 'weights'),
@@ -81,9 +81,8 @@ function optionsOf(args: Arguments, output: string, session: Session): MergeOpti
     lossy: args.has('lossy') || undefined,
     adapter: adapter.length > 0 ? adapter : undefined,
   }
-  const set = Object.entries(given).filter(([, value]) => value !== undefined)
   return {
-    ...Object.fromEntries(set),
+    ...(given(options) as Partial<MergeOptions>),
     models: args.positionals,
     output,
     signal: session.signal,

@@ -1,5 +1,5 @@
 import { type MineOptions, mine as find } from '../mine/index.ts'
-import type { Arguments } from './arguments.ts'
+import { type Arguments, given } from './arguments.ts'
 import { type Command, remark } from './command.ts'
 import { findModel, loadOptions, readLoadOptions } from './load.ts'
 import { Misuse } from './misuse.ts'
@@ -87,7 +87,7 @@ export const mine: Command = {
 }
 
 function optionsOf(args: Arguments): Partial<MineOptions> {
-  const given = {
+  return given({
     corpus: args.text('corpus'),
     negatives: args.integer('negatives', 1),
     range: args.integer('range', 1),
@@ -98,6 +98,5 @@ function optionsOf(args: Arguments): Partial<MineOptions> {
     promote: args.has('promote') || undefined,
     instruction: args.text('instruction'),
     cacheDir: args.text('cache-dir'),
-  }
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+  }) as Partial<MineOptions>
 }

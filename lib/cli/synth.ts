@@ -1,5 +1,5 @@
 import { synth as make, type SynthOptions } from '../synth/index.ts'
-import type { Arguments } from './arguments.ts'
+import { type Arguments, given } from './arguments.ts'
 import { type Command, remark, type Session } from './command.ts'
 import { findModel, loadOptions, readLoadOptions } from './load.ts'
 import { Misuse } from './misuse.ts'
@@ -109,11 +109,12 @@ async function generatorOf(args: Arguments, session: Session): Promise<Partial<S
   const model = args.text('generator')
   if (url === undefined) {
     const sequences = args.integer('concurrency', 1, 16)
-    if (model === undefined) return {}
+    if (model === undefined) {
+      if (sequences !== undefined) throw new Misuse('--concurrency takes a --generator too')
+      return {}
+    }
     const { paths } = await findModel(model, session)
-    const threads = args.integer('threads', 1, 512)
-    const more = { sequences, threads }
-    return { generator: { model: paths[0]!, ...more } }
+    return { generator: { model: paths[0]!, sequences, threads: args.integer('threads', 1, 512) } }
   }
   if (model === undefined) throw new Misuse('Expected --endpoint URL and --generator NAME together')
   const concurrency = args.integer('concurrency', 1, 1_024)
@@ -122,7 +123,7 @@ async function generatorOf(args: Arguments, session: Session): Promise<Partial<S
 
 function optionsOf(args: Arguments): Partial<SynthOptions> {
   const least = args.text('min-cosine')
-  const given = {
+  return given({
     method: args.text('method'),
     configuration: args.text('configuration'),
     language: args.text('language'),
@@ -134,6 +135,5 @@ function optionsOf(args: Arguments): Partial<SynthOptions> {
     instruction: args.text('instruction'),
     seed: args.integer('seed', 0),
     cacheDir: args.text('cache-dir'),
-  }
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+  }) as Partial<SynthOptions>
 }

@@ -1,5 +1,5 @@
 import { train as fineTune, type TrainOptions } from '../train/index.ts'
-import type { Arguments } from './arguments.ts'
+import { type Arguments, given } from './arguments.ts'
 import { type Command, remark, type Session } from './command.ts'
 import { findModel } from './load.ts'
 import { Misuse } from './misuse.ts'
@@ -96,7 +96,7 @@ async function readOptions(args: Arguments, session: Session): Promise<TrainOpti
   const { bundled, paths } = await findModel(args.text('model'), session)
   const first = args.text('first-stage')
   const firstStage = first === undefined ? undefined : (await findModel(first, session)).paths[0]!
-  const given: Record<string, unknown> = {
+  const options = {
     dev: args.text('dev'),
     guard: args.text('guard'),
     firstStage,
@@ -119,9 +119,8 @@ async function readOptions(args: Arguments, session: Session): Promise<TrainOpti
     restart: args.has('restart'),
     keepAnyway: args.has('keep-anyway'),
   }
-  const set = Object.entries(given).filter(([, value]) => value !== undefined)
   return {
-    ...Object.fromEntries(set),
+    ...(given(options) as Partial<TrainOptions>),
     model: bundled ? 'mini' : paths[0]!,
     data,
     output,

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { mine } from '../mine/index.ts'
 import { synth } from '../synth/index.ts'
 import { train } from '../train/index.ts'
-import type { Arguments } from './arguments.ts'
+import { type Arguments, given } from './arguments.ts'
 import { type Command, remark, type Session } from './command.ts'
 import { findModel } from './load.ts'
 import { Misuse } from './misuse.ts'
@@ -121,9 +121,4 @@ async function rowsOf(
       'note: judged by headings of documents set aside; real questions (--dev) tell more',
     )
   return { rows: triples, dev: real ?? aside }
-}
-
-function given<Options extends object>(options: Options): Partial<NonNullable<Options>> {
-  const set = Object.entries(options).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(set) as Partial<Options>
 }

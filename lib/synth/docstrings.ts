@@ -104,6 +104,6 @@ function firstSentence(comment: string): string {
   const sentence = /^.*?[.!?](?=\s|$)/.exec(told ?? '')?.[0] ?? told ?? ''
   return sentence
     .replace(/\{@\w+ ([^}]*)\}/g, '$1')
-    .replace(/[.`]/g, (mark) => (mark === '.' ? '.' : ''))
+    .replaceAll('`', '')
     .replace(/\.$/, '')
 }
