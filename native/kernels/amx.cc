@@ -16,15 +16,19 @@ namespace qwen3_embed::kernels {
 namespace {
 
 // Quantised weights are widened to BF16, which holds them more closely than 8-bit rows would hold
-// what they are multiplied with.
+// what they are multiplied with. F16 weights are, exactly, sums of two BF16 numbers.
 RowFormat row_format(WeightType type) {
   const RowFormat plain = plain_row_format(type);
+  if (type == WeightType::kF16) return RowFormat::kBf16Sums;
   return plain == RowFormat::kQ8 || type == WeightType::kBf16 ? RowFormat::kBf16 : plain;
 }
 
 size_t rows_bytes(RowFormat format, int64_t m, int64_t k) {
-  if (format != RowFormat::kBf16) return grouped_rows_bytes(format, m, k);
-  return static_cast<size_t>(ceil_div(m, kBf16Rows) * (k / kBlock)) * sizeof(RowsOfBf16<kBf16Rows>);
+  if (format != RowFormat::kBf16 && format != RowFormat::kBf16Sums)
+    return grouped_rows_bytes(format, m, k);
+  const size_t tile = sizeof(RowsOfBf16<kBf16Rows>);
+  return static_cast<size_t>(ceil_div(m, kBf16Rows) * (k / kBlock)) * tile *
+         (format == RowFormat::kBf16Sums ? 2 : 1);
 }
 
 void attention_tiles(const Attention& a) {

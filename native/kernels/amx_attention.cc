@@ -1,32 +1,115 @@
 // Attention by AMX tiles of BF16 pairs. Queries and keys are each the sum of two BF16 numbers,
-// which leaves 2^-17 of a product; weights and values are BF16, as where the instruction is
-// vdpbf16ps.
+// which leaves 2^-17 of a product; weights and values are BF16.
+//
+// A lane is one (query, head) pair and a row of a tile, so queries, weights and outputs stand as
+// they are read and written; of keys pairs of dims must stand together, of values pairs of keys.
+// Keys are taken in blocks of 128 absolute positions; the running maximum moves only between
+// blocks. So a lane's sums are a function of its own query and of the keys up to its position:
+// keys beyond enter with weight exactly 0, blocks beyond rescale by exactly 1. While tiles multiply
+// the queries of some lanes by a block's keys, vector units make weights of the scores of those
+// before.
+#include <cstring>
+
 #include "vec_avx512.h"
 // After the vector type they are written over.
 #include "amx_tiles.inc.h"
-#include "attention_bf16.inc.h"
 #include "sets.h"
 
 namespace qwen3_embed::kernels {
 namespace {
 
-constexpr int64_t kTileDims = 32;  // BF16 numbers in a row of a tile
+constexpr int64_t kKeys = 128;  // in a block
+constexpr int64_t kStep = 32;   // BF16 numbers in a row of a tile: dims of a key, keys of a weight
+constexpr int64_t kLanes = 2 * kTileRows;
+constexpr int64_t kCodes = kTileBytes / 2, kFloats = kTileBytes / 4;  // in a tile
+constexpr float kLowest =
+    -3e38f;  // below any score; not -infinity, whose difference with itself is NaN
+static_assert(kAttentionRows % kLanes == 0, "pairs of tiles");
 
-// 16 floats as the sum of two BF16 vectors.
-struct Halves {
-  __m256i high, low;
+// A tile's load waits for every store before it that looks alike in the last 12 bits of its
+// address, so it matters where things stand in a page. Products of the d-th 32 dims load the lower
+// or the upper half of pages, for an even or an odd d. What is stored beside them lies in the same
+// half, which the next loads leave alone.
+constexpr int64_t kPage = 4096;
+
+// Lanes 0 … 7 of a tile in the lower half of a page, the others in the upper.
+struct alignas(kPage / kTileRows) LaneState {
+  float total[16];  // running sum of weights, to be added up
+  float highest;    // running maximum
+  float rescale;    // that earlier outputs are yet to be multiplied by
+  int32_t limit;    // position of the lane's query
 };
-Halves halves(__m512 x) {
-  const auto high = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x));
-  const __m512 shown = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16));
-  // What is not finite is so in the high half already.
-  return {high, reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_sub_ps(x, shown)))};
+
+// 16 lanes by 16 keys.
+struct ScoreTile {
+  float values[kTileRows][16];
+};
+
+// The caller's scratch, cut up.
+struct Scratch {
+  uint16_t* keys;     // (8, head_dim / 32, 2) tiles of (16 pairs of dims, 16 keys): high, low
+  uint16_t* values;   // (head_dim / 16, 4) tiles of (16 pairs of keys, 16 dims)
+  uint16_t* queries;  // (lanes / 16, head_dim / 32, 2) tiles of (16 lanes, 32 dims)
+  float* outputs;     // (lanes / 16, head_dim / 16) tiles of (16 lanes, 16 dims)
+  uint16_t* weights;  // (32 lanes, 128 keys)
+  LaneState* lanes;
+  char* scores[2];  // (2, 8) score tiles, two in the upper half of each page
+
+  ScoreTile& score(int which, int64_t lane_tile, int64_t key_tile) const {
+    const int64_t i = lane_tile * (kKeys / 16) + key_tile;
+    return *reinterpret_cast<ScoreTile*>(scores[which] + i / 2 * kPage + kPage / 2 +
+                                         i % 2 * kTileBytes);
+  }
+};
+constexpr int64_t kScoreBytes = kLanes / kTileRows * kKeys / 16 / 2 * kPage;
+
+Scratch cut(const Attention& a) {
+  const auto address = reinterpret_cast<uintptr_t>(a.scratch);
+  char* at = static_cast<char*>(a.scratch) + (kPage - address % kPage) % kPage;
+  const auto take = [&at](int64_t bytes) {
+    at += ceil_div(bytes, kPage) * kPage;
+    return at - ceil_div(bytes, kPage) * kPage;
+  };
+  const auto codes = [&](int64_t n) { return reinterpret_cast<uint16_t*>(take(n * 2)); };
+  Scratch s;
+  s.keys = codes(kKeys * a.head_dim * 2);
+  s.values = codes(kKeys * a.head_dim);
+  s.queries = codes(kAttentionRows * a.head_dim * 2);
+  s.outputs = reinterpret_cast<float*>(take(kAttentionRows * a.head_dim * 4));
+  s.weights = codes(kLanes * kKeys);
+  s.lanes = reinterpret_cast<LaneState*>(take(kAttentionRows * sizeof(LaneState)));
+  for (char*& scores : s.scores) scores = take(kScoreBytes);
+  return s;
+}
+static_assert(kAttentionScratch >= 6 * kKeys * kMaxHeadDim + 8 * kAttentionRows * kMaxHeadDim +
+                                       2 * kLanes * kKeys + kAttentionRows * sizeof(LaneState) +
+                                       2 * kScoreBytes + 8 * kPage,
+              "scratch");
+
+// ---- to BF16 ----
+
+__m512i bf16_pairs(__m512 first, __m512 second) {
+  return reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(second, first));
 }
 
-// 16 by 16 dwords, rows of `from` (stride in dwords) become columns of `to`.
-void transpose16(const float* from, int64_t stride, float* to) {
+// 32 floats as the sum of two BF16 vectors.
+struct Halves {
+  __m512i high, low;
+};
+Halves halves(__m512 first, __m512 second) {
+  const __m512i high = bf16_pairs(first, second);
+  const auto shown = [](__m256i codes) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(codes), 16));
+  };
+  // What is not finite is so in the high half already.
+  return {high, bf16_pairs(_mm512_sub_ps(first, shown(_mm512_castsi512_si256(high))),
+                           _mm512_sub_ps(second, shown(_mm512_extracti64x4_epi64(high, 1))))};
+}
+
+// 16 by 16 dwords: rows become columns.
+void transpose16(const __m512i (&rows)[16], uint16_t* to) {
   __m512 r[16], t[16];
-  for (int i = 0; i < 16; i++) r[i] = _mm512_loadu_ps(from + i * stride);
+  for (int i = 0; i < 16; i++) r[i] = _mm512_castsi512_ps(rows[i]);
   for (int i = 0; i < 16; i += 2) {
     t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
     t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
@@ -46,202 +129,392 @@ void transpose16(const float* from, int64_t stride, float* to) {
     t[i + 8] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0x88);
     t[i + 12] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0xdd);
   }
+  auto* rows_to = reinterpret_cast<float*>(to);
   for (int i = 0; i < 4; i++) {
-    _mm512_storeu_ps(to + i * 16, _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88));
-    _mm512_storeu_ps(to + (i + 8) * 16, _mm512_shuffle_f32x4(t[i], t[i + 8], 0xdd));
-    _mm512_storeu_ps(to + (i + 4) * 16, _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0x88));
-    _mm512_storeu_ps(to + (i + 12) * 16, _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0xdd));
+    _mm512_store_ps(rows_to + i * 16, _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88));
+    _mm512_store_ps(rows_to + (i + 8) * 16, _mm512_shuffle_f32x4(t[i], t[i + 8], 0xdd));
+    _mm512_store_ps(rows_to + (i + 4) * 16, _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0x88));
+    _mm512_store_ps(rows_to + (i + 12) * 16, _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0xdd));
   }
 }
 
-// Keys stand as (64 / 16, head_dim / 32) tiles of (16 keys, 32 dims), the high halves of all, then
-// the low ones; the queries of a tile of lanes as (kTile / 16, head_dim / 32) tiles of (16 pairs of
-// dims, 16 lanes), likewise.
-struct TileKeys {
-  static void put(const float* k, int64_t head_dim, int64_t j, float* keys) {
-    uint16_t* high = tiles(keys) + j / kTileRows * kTileRows * head_dim + j % kTileRows * kTileDims;
-    uint16_t* low = high + kKeys * head_dim;
-    for (int64_t d = 0; d < head_dim; d += 16) {
-      const Halves some = halves(_mm512_loadu_ps(k + d));
-      const int64_t at = d / kTileDims * kTileRows * kTileDims + d % kTileDims;
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(high + at), some.high);
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(low + at), some.low);
+// ---- what the tiles read ----
+
+// 16 keys, as many of them as there are; the rest are zeros.
+void put_keys(const float* const (&rows)[kKeys], int64_t first, int64_t count, int64_t head_dim,
+              uint16_t* to) {
+  for (int64_t d = 0; d < head_dim; d += kStep, to += 2 * kCodes) {
+    __m512i high[16], low[16];
+    for (int64_t i = 0; i < 16; i++) {
+      high[i] = low[i] = _mm512_setzero_si512();
+      if (first + i >= count) continue;
+      const float* key = rows[first + i] + d;
+      const Halves some = halves(_mm512_loadu_ps(key), _mm512_loadu_ps(key + 16));
+      high[i] = some.high;
+      low[i] = some.low;
+    }
+    transpose16(high, to);
+    transpose16(low, to + kCodes);
+  }
+}
+
+// 32 values likewise, into the `step`-th tiles of 4.
+void put_values(const float* const (&rows)[kKeys], int64_t step, int64_t count, int64_t head_dim,
+                uint16_t* values) {
+  alignas(64) static constexpr uint16_t kInterleave[32] = {
+      0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+      8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  const __m512i interleave = _mm512_load_si512(kInterleave);
+  const __m512 zero = _mm512_setzero_ps();
+  uint16_t* to = values + step * kCodes;
+  for (int64_t d = 0; d < head_dim; d += 16, to += kKeys / kStep * kCodes)
+    for (int64_t pair = 0; pair < kStep / 2; pair++) {
+      const int64_t j = step * kStep + pair * 2;
+      const __m512 first = j < count ? _mm512_loadu_ps(rows[j] + d) : zero;
+      const __m512 second = j + 1 < count ? _mm512_loadu_ps(rows[j + 1] + d) : zero;
+      _mm512_store_si512(to + pair * kStep,
+                         _mm512_permutexvar_epi16(interleave, bf16_pairs(first, second)));
+    }
+}
+
+// Where the keys and values of a block are, run by run.
+class Block {
+ public:
+  explicit Block(const Attention& a) : a_(a) {}
+
+  // The block of up to 128 positions after the last, below `end`.
+  void next(int64_t end) {
+    begin_ += count_;
+    count_ = min_of(kKeys, end - begin_);
+    for (int64_t j = 0; j < count_; j++) {
+      while (begin_ + j >= start_ + a_.runs[run_].count) start_ += a_.runs[run_++].count;
+      const int64_t i = begin_ + j - start_;
+      keys_[j] = a_.runs[run_].k + i * a_.k_token_stride;
+      values_[j] = a_.runs[run_].v + i * a_.v_token_stride;
+    }
+  }
+  int64_t begin() const { return begin_; }
+  int64_t count() const { return count_; }
+
+  // Rows of one head lie pages apart, where hardware does not look ahead.
+  void fetch(int64_t j) const {
+    if (j >= count_) return;
+    for (int64_t d = 0; d < a_.head_dim; d += 16) {
+      prefetch(keys_[j] + d);
+      prefetch(values_[j] + d);
     }
   }
 
-  // To the end of the last tile: `end` may lie before it.
-  static void put_zeros(int64_t head_dim, int64_t begin, int64_t, float* keys) {
-    alignas(64) static constexpr float kZeros[kMaxHeadDim] = {};
-    for (int64_t j = begin; j % kTileRows != 0; j++) put(kZeros, head_dim, j, keys);
-  }
-
-  static void put_queries(float (&four)[4][kMaxHeadDim], int64_t head_dim, float scale,
-                          int64_t lane, float* q) {
-    alignas(64) float pairs[2][4][kMaxHeadDim / 2];
-    for (int i = 0; i < 4; i++)
-      for (int64_t d = 0; d < head_dim; d += 16) {
-        const Halves some =
-            halves(_mm512_mul_ps(_mm512_loadu_ps(four[i] + d), _mm512_set1_ps(scale)));
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(pairs[0][i] + d / 2), some.high);
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(pairs[1][i] + d / 2), some.low);
-      }
-    float* to = q + lane / 16 * (head_dim / 2) * 16 + lane % 16;
-    for (int half = 0; half < 2; half++, to += head_dim / 2 * kTile)
-      for (int64_t pair = 0; pair < head_dim / 2; pair += 4)
-        Vec::transpose4(pairs[half][0] + pair, kMaxHeadDim / 2, to + pair * 16, 16);
-  }
-
-  // Keys up to the end of a tile have scores too; nobody reads those beyond `count`.
-  template <int NV>
-  static void scores(const float* keys, const float* q, int64_t head_dim, int64_t count, float* p) {
-    settle_memory();
-    const int64_t n_groups = ceil_div(count, kTileRows);
-    int64_t group = 0;
-    for (; group + 1 < n_groups; group += 2) scores_of<2, NV>(keys, q, head_dim, group, p);
-    if (group < n_groups) scores_of<1, NV>(keys, q, head_dim, group, p);
+  void gather(const Scratch& s) const {
+    const int64_t n_steps = ceil_div(count_, kStep);
+    for (int64_t tile = 0; tile < n_steps * 2; tile++)
+      put_keys(keys_, tile * 16, count_, a_.head_dim, s.keys + tile * 16 * a_.head_dim * 2);
+    for (int64_t step = 0; step < n_steps; step++)
+      put_values(values_, step, count_, a_.head_dim, s.values);
   }
 
  private:
-  static uint16_t* tiles(float* keys) { return reinterpret_cast<uint16_t*>(keys); }
-
-  template <int NG, int NV>
-  static void scores_of(const float* keys, const float* q, int64_t head_dim, int64_t group,
-                        float* p) {
-    const float* high = keys + group * kTileRows * head_dim / 2;
-    const float* low = high + kKeys * head_dim / 2;
-    const float* low_q = q + kTile * head_dim / 2;
-    _tile_zero(0);
-    if (NV > 1) _tile_zero(1);
-    if (NG > 1) _tile_zero(2);
-    if (NG > 1 && NV > 1) _tile_zero(3);
-    add<NG, NV>(low, q, head_dim);
-    add<NG, NV>(high, low_q, head_dim);
-    add<NG, NV>(high, q, head_dim);
-    constexpr int64_t kStride = kTile * sizeof(float);
-    p += group * kTileRows * kTile;
-    _tile_stored(0, p, kStride);
-    if (NV > 1) _tile_stored(1, p + 16, kStride);
-    if (NG > 1) _tile_stored(2, p + kTileRows * kTile, kStride);
-    if (NG > 1 && NV > 1) _tile_stored(3, p + kTileRows * kTile + 16, kStride);
-  }
-
-  template <int NG, int NV>
-  static void add(const float* keys, const float* q, int64_t head_dim) {
-    constexpr int64_t kFloats = kTileBytes / static_cast<int64_t>(sizeof(float));
-    const float* second_keys = keys + kTileRows * head_dim / 2;
-    const float* second_q = q + 16 * head_dim / 2;
-    for (int64_t i = 0; i < head_dim / kTileDims; i++) {
-      _tile_loadd(4, keys + i * kFloats, 64);
-      _tile_loadd(6, q + i * kFloats, 64);
-      _tile_dpbf16ps(0, 4, 6);
-      if (NV > 1) {
-        _tile_loadd(7, second_q + i * kFloats, 64);
-        _tile_dpbf16ps(1, 4, 7);
-      }
-      if (NG > 1) {
-        _tile_loadd(5, second_keys + i * kFloats, 64);
-        _tile_dpbf16ps(2, 5, 6);
-        if (NV > 1) _tile_dpbf16ps(3, 5, 7);
-      }
-    }
-  }
+  const Attention& a_;
+  const float *keys_[kKeys], *values_[kKeys];
+  int64_t begin_ = 0, count_ = 0;
+  int64_t run_ = 0, start_ = 0;  // the run of the last, and the position that it starts at
 };
 
-// Values come as (64, head_dim) and are turned, 32 keys at a time, into (2, head_dim / 16) tiles of
-// (16 dims, 32 keys).
-struct TileValues {
-  static void put(const float* v, int64_t head_dim, int64_t j, float* values) {
-    auto* to = reinterpret_cast<uint16_t*>(rows(values, head_dim)) + j * head_dim;
-    for (int64_t d = 0; d < head_dim; d += 16)
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + d),
-                          reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_loadu_ps(v + d))));
+// Queries of lanes [first, first + n), scaled so that scores are exponents of 2; up to the end of
+// a tile the rest are zeros.
+void load_queries(const Attention& a, int64_t first, int64_t n, uint16_t* queries) {
+  const __m512 scale = _mm512_set1_ps(a.scale * 1.44269504088896341f);
+  for (int64_t lane = 0; lane < ceil_div(n, kTileRows) * kTileRows; lane++) {
+    const int64_t row = first + lane;
+    const float* q = a.q + row / a.group * a.q_token_stride + row % a.group * a.q_head_stride;
+    uint16_t* to =
+        queries + lane / kTileRows * kTileRows * a.head_dim * 2 + lane % kTileRows * kStep;
+    for (int64_t d = 0; d < a.head_dim; d += kStep, to += 2 * kCodes) {
+      Halves some = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+      if (lane < n)
+        some = halves(_mm512_mul_ps(_mm512_loadu_ps(q + d), scale),
+                      _mm512_mul_ps(_mm512_loadu_ps(q + d + 16), scale));
+      _mm512_store_si512(to, some.high);
+      _mm512_store_si512(to + kCodes, some.low);
+    }
   }
+}
 
-  static void close(int64_t head_dim, int64_t count, float* values) {
-    constexpr int64_t kFloats = kTileBytes / static_cast<int64_t>(sizeof(float));
-    const int64_t n = ceil_div(count, kTileDims) * kTileDims;
-    auto* from = reinterpret_cast<uint16_t*>(rows(values, head_dim));
-    memset(from + count * head_dim, 0,
-           static_cast<size_t>((n - count) * head_dim) * sizeof(uint16_t));
-    alignas(64) float pairs[16][16];  // (pair of keys, dim)
-    float* to = values;
-    for (int64_t first = 0; first < n; first += kTileDims)
-      for (int64_t d = 0; d < head_dim; d += 16, to += kFloats) {
-        for (int64_t pair = 0; pair < 16; pair++) {
-          const uint16_t* key = from + (first + pair * 2) * head_dim + d;
-          _mm512_store_si512(
-              pairs[pair], _mm512_or_si512(wide(key), _mm512_slli_epi32(wide(key + head_dim), 16)));
-        }
-        transpose16(pairs[0], 16, to);
+// ---- a block of keys for up to 32 lanes ----
+
+struct Lanes {
+  int64_t first;    // of the scratch's
+  int64_t n_tiles;  // 1 or 2
+  int64_t n_steps;  // of 32 keys that any of them sees
+};
+
+// Calls beside(i) after the products of each 32 keys with each 32 dims.
+template <int NL, class Beside>
+void scores(const Scratch& s, const Lanes& lanes, int64_t head_dim, int which, Beside beside) {
+  settle_memory();
+  const int64_t n_dims = head_dim / kStep, tile = kTileRows * head_dim * 2;
+  const uint16_t* q = s.queries + lanes.first * head_dim * 2;
+  for (int64_t step = 0; step < lanes.n_steps; step++) {
+    const uint16_t *k = s.keys + step * 2 * tile, *second_q = q + tile;
+    _tile_zero(0);
+    _tile_zero(1);
+    if (NL > 1) _tile_zero(2);
+    if (NL > 1) _tile_zero(3);
+    for (int64_t d = 0; d < n_dims; d++) {
+      const int64_t high = d * 2 * kCodes, low = high + kCodes;
+      _tile_loadd(4, q + high, 64);
+      _tile_loadd(6, k + low, 64);
+      _tile_dpbf16ps(0, 4, 6);
+      _tile_loadd(7, k + tile + low, 64);
+      _tile_dpbf16ps(1, 4, 7);
+      if (NL > 1) {
+        _tile_loadd(5, second_q + high, 64);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
       }
+      _tile_loadd(6, k + high, 64);
+      _tile_dpbf16ps(0, 4, 6);
+      _tile_loadd(7, k + tile + high, 64);
+      _tile_dpbf16ps(1, 4, 7);
+      if (NL > 1) {
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+      }
+      _tile_loadd(4, q + low, 64);
+      _tile_dpbf16ps(0, 4, 6);
+      _tile_dpbf16ps(1, 4, 7);
+      if (NL > 1) {
+        _tile_loadd(5, second_q + low, 64);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+      }
+      beside(step * n_dims + d);
+    }
+    _tile_stored(0, &s.score(which, 0, step * 2), 64);
+    _tile_stored(1, &s.score(which, 0, step * 2 + 1), 64);
+    if (NL > 1) _tile_stored(2, &s.score(which, 1, step * 2), 64);
+    if (NL > 1) _tile_stored(3, &s.score(which, 1, step * 2 + 1), 64);
   }
+}
 
-  template <int NV>
-  static void accumulate(const float* values, float* p, int64_t head_dim, int64_t count,
-                         const __m512 (&scale)[NV], float* o) {
-    pair_weights<NV>(p, count);
-    const int64_t n_halves = ceil_div(count, kTileDims);
-    for (int64_t pair = ceil_div(count, 2); pair < n_halves * 16; pair++)
-      for (int l = 0; l < NV; l++)
-        _mm512_storeu_ps(p + pair * kTile + l * Vec::kLanes, _mm512_setzero_ps());
-    rescale<NV>(scale, head_dim, o);
-    settle_memory();
-    n_halves > 1 ? add<2, NV>(values, p, head_dim, o) : add<1, NV>(values, p, head_dim, o);
+// 2^x, relative error below 3e-6 (the weight is rounded to BF16): 2^[x] · p(x - [x]).
+__m512 exp2(__m512 x) {
+  const __m512 f = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+  __m512 p = _mm512_set1_ps(0x1.b7f736p-7f);
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0x1.abf866p-5f));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0x1.ee2452p-3f));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0x1.62d6c6p-1f));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
+  return _mm512_scalef_ps(p, x);
+}
+
+// Scores of the i-th lane to weights. A lane that sees all keys of the block needs no mask.
+template <bool kMasked>
+void weigh(const Scratch& s, const Lanes& lanes, int64_t i, int64_t begin, int which) {
+  LaneState& lane = s.lanes[lanes.first + i];
+  const int64_t n = lanes.n_steps * 2, seen = lane.limit + 1 - begin;
+  __mmask16 masks[kKeys / 16];
+  if constexpr (kMasked) {
+    for (int64_t v = 0; v < n; v++)
+      masks[v] = static_cast<__mmask16>(0xffffu >> (16 - max_of(0, min_of(16, seen - v * 16))));
+  }
+  const char* tile =
+      reinterpret_cast<const char*>(s.score(which, i / kTileRows, 0).values[i % kTileRows]);
+  const auto score = [&](int64_t v) {
+    return _mm512_load_ps(tile + v / 2 * kPage + v % 2 * kTileBytes);
+  };
+  __m512 tops[2] = {_mm512_set1_ps(kLowest), _mm512_set1_ps(kLowest)};
+  for (int64_t v = 0; v < n; v += 2)
+    for (int64_t half = 0; half < 2; half++) {
+      const __m512 x = score(v + half);
+      tops[half] = kMasked ? _mm512_mask_max_ps(tops[half], masks[v + half], x, tops[half])
+                           : _mm512_max_ps(x, tops[half]);
+    }
+  const float before = lane.highest;
+  const float here = _mm512_reduce_max_ps(_mm512_max_ps(tops[0], tops[1]));
+  lane.highest = here > before ? here : before;
+  const __m512 least = _mm512_set1_ps(lane.highest);
+  __m512 sums[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+  for (int64_t v = 0; v < n; v += 2) {
+    __m512 w[2];
+    for (int64_t half = 0; half < 2; half++) {
+      w[half] = exp2(_mm512_sub_ps(score(v + half), least));
+      if constexpr (kMasked) w[half] = _mm512_maskz_mov_ps(masks[v + half], w[half]);
+      sums[half] = _mm512_add_ps(sums[half], w[half]);
+    }
+    _mm512_store_si512(s.weights + i * kKeys + v * 16, bf16_pairs(w[0], w[1]));
+  }
+  const __m512 rescale = exp2(_mm512_set1_ps(before - lane.highest));
+  lane.rescale = _mm512_cvtss_f32(rescale);
+  _mm512_store_ps(lane.total, _mm512_fmadd_ps(_mm512_load_ps(lane.total), rescale,
+                                              _mm512_add_ps(sums[0], sums[1])));
+}
+
+void weigh(const Scratch& s, const Lanes& lanes, int64_t i, int64_t begin, int which) {
+  const bool sees_all = s.lanes[lanes.first + i].limit >= begin + lanes.n_steps * kStep - 1;
+  sees_all ? weigh<false>(s, lanes, i, begin, which) : weigh<true>(s, lanes, i, begin, which);
+}
+
+// Adds the block's values, weighed, to outputs.
+template <int NL>
+void accumulate(const Scratch& s, const Lanes& lanes, int64_t head_dim, bool is_first) {
+  const int64_t tile = kTileRows * head_dim;
+  float* o = s.outputs + lanes.first * head_dim;
+  for (int64_t i = 0; i < NL * kTileRows && !is_first; i++) {
+    const float rescale = s.lanes[lanes.first + i].rescale;
+    if (rescale == 1.0f) continue;
+    float* at = o + i / kTileRows * tile + i % kTileRows * 16;
+    for (int64_t d = 0; d < head_dim; d += 16, at += kFloats)
+      _mm512_store_ps(at, _mm512_mul_ps(_mm512_load_ps(at), _mm512_set1_ps(rescale)));
+  }
+  settle_memory();
+  const uint16_t *v = s.values, *w = s.weights, *second_w = w + kTileRows * kKeys;
+  constexpr int64_t kStride = kKeys * sizeof(uint16_t);
+  for (int64_t d = 0; d < head_dim; d += 32, o += 2 * kFloats, v += 2 * kKeys / kStep * kCodes) {
+    const uint16_t* second_v = v + kKeys / kStep * kCodes;
+    if (is_first) {
+      _tile_zero(0);
+      _tile_zero(1);
+      if (NL > 1) _tile_zero(2);
+      if (NL > 1) _tile_zero(3);
+    } else {
+      _tile_loadd(0, o, 64);
+      _tile_loadd(1, o + kFloats, 64);
+      if (NL > 1) _tile_loadd(2, o + tile, 64);
+      if (NL > 1) _tile_loadd(3, o + tile + kFloats, 64);
+    }
+    for (int64_t step = 0; step < lanes.n_steps; step++) {
+      _tile_loadd(4, w + step * kStep, kStride);
+      _tile_loadd(6, v + step * kCodes, 64);
+      _tile_dpbf16ps(0, 4, 6);
+      _tile_loadd(7, second_v + step * kCodes, 64);
+      _tile_dpbf16ps(1, 4, 7);
+      if (NL > 1) {
+        _tile_loadd(5, second_w + step * kStep, kStride);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+      }
+    }
+    _tile_stored(0, o, 64);
+    _tile_stored(1, o + kFloats, 64);
+    if (NL > 1) _tile_stored(2, o + tile, 64);
+    if (NL > 1) _tile_stored(3, o + tile + kFloats, 64);
+  }
+  settle_memory();
+}
+
+void store_outputs(const Attention& a, const Scratch& s, int64_t first, int64_t n) {
+  for (int64_t lane = 0; lane < n; lane++) {
+    const int64_t row = first + lane;
+    float* out = a.out + row / a.group * a.out_token_stride + row % a.group * a.out_head_stride;
+    const float* o = s.outputs + lane / kTileRows * kTileRows * a.head_dim + lane % kTileRows * 16;
+    const __m512 inverse = _mm512_set1_ps(1.0f / Vec::sum(_mm512_load_ps(s.lanes[lane].total)));
+    // A tiny product may leave -0, which a masked key in another tile would have turned to 0:
+    // adding 0 makes both 0.
+    for (int64_t d = 0; d < a.head_dim; d += 16, o += kFloats)
+      _mm512_storeu_ps(
+          out + d, _mm512_add_ps(_mm512_mul_ps(_mm512_load_ps(o), inverse), _mm512_setzero_ps()));
+  }
+}
+
+// The lanes of the scratch with one block of keys, while the next is fetched.
+class Attending {
+ public:
+  Attending(const Attention& a, const Scratch& s, int64_t n_lanes, int64_t begin, const Block& next)
+      : a_(a), s_(s), n_lanes_(n_lanes), begin_(begin), next_(next) {}
+
+  void run() {
+    Lanes before = {};
+    for (int64_t first = 0; first < n_lanes_; first += kLanes) {
+      const Lanes lanes = lanes_from(first);
+      if (lanes.n_steps <= 0) continue;
+      const Beside beside = {*this, before, which_, lanes.n_steps * (a_.head_dim / kStep)};
+      which_ ^= 1;
+      lanes.n_tiles > 1 ? scores<2>(s_, lanes, a_.head_dim, which_, beside)
+                        : scores<1>(s_, lanes, a_.head_dim, which_, beside);
+      accumulate(before);
+      before = lanes;
+    }
+    for (int64_t i = 0; i < before.n_tiles * kTileRows; i++) weigh(s_, before, i, begin_, which_);
+    accumulate(before);
+    while (fetched_ < next_.count()) next_.fetch(fetched_++);
   }
 
  private:
-  static float* rows(float* values, int64_t head_dim) { return values + kKeys * head_dim / 2; }
-
-  static __m512i wide(const uint16_t* codes) {
-    return _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes)));
+  Lanes lanes_from(int64_t first) const {
+    const int64_t n = min_of(kLanes, n_lanes_ - first);
+    const int64_t seen = min_of(kKeys, s_.lanes[first + n - 1].limit + 1 - begin_);
+    return {first, ceil_div(n, kTileRows), ceil_div(seen, kStep)};
   }
 
-  template <int NV>
-  static void rescale(const __m512 (&scale)[NV], int64_t head_dim, float* o) {
-    for (int l = 0; l < NV; l++) {
-      // Times 1 changes no bit.
-      if (_mm512_cmp_ps_mask(scale[l], _mm512_set1_ps(1), _CMP_NEQ_UQ) == 0) continue;
-      for (int64_t d = 0; d < head_dim; d++) {
-        float* at = o + d * kTile + l * Vec::kLanes;
-        _mm512_storeu_ps(at, _mm512_mul_ps(_mm512_loadu_ps(at), scale[l]));
-      }
+  void accumulate(const Lanes& lanes) const {
+    if (lanes.n_tiles == 0) return;
+    lanes.n_tiles > 1 ? kernels::accumulate<2>(s_, lanes, a_.head_dim, begin_ == 0)
+                      : kernels::accumulate<1>(s_, lanes, a_.head_dim, begin_ == 0);
+  }
+
+  // What is done while tiles multiply, at each of n_steps.
+  struct Beside {
+    Attending& attending;
+    const Lanes lanes;  // whose scores become weights
+    const int which;
+    const int64_t n_steps;
+
+    void operator()(int64_t step) const {
+      // Lanes in the half of the page that these products have loaded.
+      if (n_steps == 1) weigh_half(1, 0, 1);
+      const int64_t odd = step % 2;
+      weigh_half(odd, step / 2, (n_steps + 1 - odd) / 2);
+      attending.next_.fetch(attending.fetched_++);
     }
-  }
-
-  // Of 32 keys or of 64, whose weights stay in tiles 4 to 7.
-  template <int NH, int NV>
-  static void add(const float* values, const float* weights, int64_t head_dim, float* o) {
-    constexpr int64_t kFloats = kTileBytes / static_cast<int64_t>(sizeof(float));
-    constexpr int64_t kStride = kTile * sizeof(float);
-    const float* second = weights + 16 * kTile;
-    _tile_loadd(4, weights, kStride);
-    if (NV > 1) _tile_loadd(5, weights + 16, kStride);
-    if (NH > 1) _tile_loadd(6, second, kStride);
-    if (NH > 1 && NV > 1) _tile_loadd(7, second + 16, kStride);
-    const float* second_values = values + kTileDims * head_dim / 2;
-    for (int64_t i = 0; i < head_dim / 16; i++, o += 16 * kTile) {
-      _tile_loadd(0, o, kStride);
-      if (NV > 1) _tile_loadd(1, o + 16, kStride);
-      _tile_loadd(2, values + i * kFloats, 64);
-      _tile_dpbf16ps(0, 2, 4);
-      if (NV > 1) _tile_dpbf16ps(1, 2, 5);
-      if (NH > 1) {
-        _tile_loadd(3, second_values + i * kFloats, 64);
-        _tile_dpbf16ps(0, 3, 6);
-        if (NV > 1) _tile_dpbf16ps(1, 3, 7);
-      }
-      _tile_stored(0, o, kStride);
-      if (NV > 1) _tile_stored(1, o + 16, kStride);
+    // The i-th of n parts of the lanes in one half of a page.
+    void weigh_half(int64_t half, int64_t i, int64_t n) const {
+      constexpr int64_t kHalf = kTileRows / 2;
+      const int64_t all = lanes.n_tiles * kHalf;
+      for (int64_t j = all * i / n; j < all * (i + 1) / n; j++)
+        weigh(attending.s_, lanes, j / kHalf * kTileRows + half * kHalf + j % kHalf,
+              attending.begin_, which);
     }
-  }
+  };
+
+  const Attention& a_;
+  const Scratch& s_;
+  const int64_t n_lanes_, begin_;
+  const Block& next_;
+  int64_t fetched_ = 0;
+  int which_ = 0;
 };
 
 }  // namespace
 
 void amx_attention(const Attention& a) {
-  if (a.head_dim % kTileDims != 0) return avx512_bf16_attention(a);
+  if (a.head_dim % kStep != 0) return avx512_bf16_attention(a);
   const UseTiles tiles;
-  attention<TileKeys, TileValues>(a);
+  const Scratch s = cut(a);
+  const int64_t n_lanes = a.n_queries * a.group;
+  for (int64_t first = 0; first < n_lanes; first += kAttentionRows) {
+    const int64_t n = min_of(kAttentionRows, n_lanes - first);
+    for (int64_t lane = 0; lane < ceil_div(n, kTileRows) * kTileRows; lane++) {
+      LaneState& state = s.lanes[lane];
+      _mm512_store_ps(state.total, _mm512_setzero_ps());
+      state.highest = kLowest;
+      // Lanes beyond the last repeat its limit, so that they never widen a tile's range.
+      state.limit = static_cast<int32_t>(
+          a.is_causal ? a.position + (first + min_of(lane, n - 1)) / a.group : a.n_keys - 1);
+    }
+    const int64_t visible = int64_t{s.lanes[n - 1].limit} + 1;
+    Block block(a);
+    block.next(visible);
+    for (int64_t j = 0; j < block.count(); j++) block.fetch(j);
+    load_queries(a, first, n, s.queries);
+    while (block.count() > 0) {
+      block.gather(s);
+      const int64_t begin = block.begin();
+      block.next(visible);
+      Attending(a, s, n, begin, block).run();
+    }
+    store_outputs(a, s, first, n);
+  }
 }
 
 }  // namespace qwen3_embed::kernels

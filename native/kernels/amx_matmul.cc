@@ -1,8 +1,6 @@
 // Products with AMX tiles of BF16 pairs: 32 rows by 32 outputs in four tiles of sums. Quantised
 // weights are widened to BF16 a pair of panels at a time, once for all rows that stay in the
 // second-level cache. One order of summation: k in steps of 32, whatever the rows around.
-#include <type_traits>
-
 #include "vec_avx512.h"
 // After the vector type it is written over.
 #include "amx_widen.inc.h"
@@ -13,17 +11,19 @@ namespace qwen3_embed::kernels {
 namespace {
 
 constexpr int64_t kMostRows = 512;  // whose sums wait for the next chunk
+constexpr int64_t kTilePair = 2 * kTileRows;
 
 using RowTile = RowsOfBf16<kTileRows>;
 static_assert(sizeof(RowTile) == kTileBytes, "a tile");
 
 // ---- 32 × 32 sums ----
 
-// Sums of 32 rows by 32 outputs.
+// Sums of 32 rows by 32 outputs, a tile after the other.
 struct alignas(64) Sums {
-  float values[2 * kTileRows][2 * kPanel];
+  float tiles[2][2][kTileRows][kPanel];  // [rows][outputs]
+
+  float* of(int64_t row, int panel) { return tiles[row / kTileRows][panel][row % kTileRows]; }
 };
-constexpr size_t kSumsStride = sizeof(float) * 2 * kPanel;
 
 // Where 32 × 32 sums go: to floats, …
 struct Floats {
@@ -34,56 +34,125 @@ struct Floats {
   int64_t n_rows = 0;     // 0 … 32
   int64_t n_outputs = 0;  // 1 … 32
 
-  // Outputs lie a row apart: stores would wait for their lines.
-  void fetch(int64_t row) const {
-    if (row >= n_rows) return;
-    prefetch_to_write(out + row * stride);
-    prefetch_to_write(out + row * stride + n_outputs - 1);
+  bool is_full() const { return n_rows == kTilePair && n_outputs == 2 * kPanel; }
+  void put(int64_t row, __m512 first, __m512 second) const {
+    put(row, 0, first);
+    if (n_outputs > kPanel) put(row, kPanel, second);
   }
 
-  void finish(const Sums* sums, int64_t row) const {
-    if (row >= n_rows) return;
-    for (int64_t o = 0; o < n_outputs; o += kPanel) {
-      const int64_t n = n_outputs - o;
-      const auto mask = static_cast<__mmask16>(n >= kPanel ? 0xffff : (1 << n) - 1);
-      __m512 sum = _mm512_load_ps(sums->values[row] + o);
-      if (add) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, add + row * add_stride + o));
-      _mm512_mask_storeu_ps(out + row * stride + o, mask, sum);
+  // Of a full one.
+  template <bool kAdds>
+  void put_whole(int64_t row, __m512 first, __m512 second) const {
+    float* to = out + row * stride;
+    if constexpr (kAdds) {
+      const float* more = add + row * add_stride;
+      first = _mm512_add_ps(first, _mm512_loadu_ps(more));
+      second = _mm512_add_ps(second, _mm512_loadu_ps(more + kPanel));
     }
+    _mm512_storeu_ps(to, first);
+    _mm512_storeu_ps(to + kPanel, second);
+  }
+
+ private:
+  void put(int64_t row, int64_t o, __m512 sum) const {
+    const int64_t n = n_outputs - o;
+    const auto mask = static_cast<__mmask16>(n >= kPanel ? 0xffff : (1 << n) - 1);
+    if (add) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, add + row * add_stride + o));
+    _mm512_mask_storeu_ps(out + row * stride + o, mask, sum);
   }
 };
 
 // … or, of 16 gates and the 16 values they let through, to rows of BF16.
+template <int kTerms>
 struct Gated {
-  RowTile* rows = nullptr;  // the tile of the first row, for the block of k that holds the outputs
-  int64_t to_next = 0;      // tile of rows
-  int64_t column = 0;       // of the first output in its block: 0 or 16
-  int64_t n_rows = 0;       // 0 … 32
+  // The tiles of the first row, for the block of k that holds the outputs.
+  RowTile (*rows)[kTerms] = nullptr;
+  int64_t to_next = 0;  // tiles of rows
+  int64_t column = 0;   // of the first output in its block: 0 or 16
+  int64_t n_rows = 0;   // 0 … 32
 
-  uint16_t* at(int64_t row) const {
-    return rows[row / kTileRows * to_next].values[row % kTileRows] + column;
-  }
-  void fetch(int64_t row) const {
-    if (row < n_rows) prefetch_to_write(at(row));
-  }
-  void finish(const Sums* sums, int64_t row) const {
-    if (row >= n_rows) return;
-    const __m512 product =
-        swiglu(_mm512_load_ps(sums->values[row]), _mm512_load_ps(sums->values[row] + kPanel));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(at(row)),
-                        reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(product)));
+  bool is_full() const { return n_rows == kTilePair; }
+  void put(int64_t row, __m512 gate, __m512 up) const {
+    __m512 left = swiglu(gate, up);
+    for (RowTile& tile : rows[row / kTileRows * to_next]) {
+      const auto codes = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(left));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(tile.values[row % kTileRows] + column), codes);
+      if constexpr (kTerms > 1)
+        left = _mm512_sub_ps(
+            left, _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(codes), 16)));
+    }
   }
 };
 
-// What the vector units do while the tiles multiply, a little with each block: the chunk that comes
-// next is widened, the sums before these are finished and the lines that these go to are fetched.
-template <class Unit, class Target>
-class Beside {
+// Sums of a chunk of k, to be added to those of the chunks before it; and, if it is the last, put
+// where they belong.
+template <class Target>
+struct Pending {
+  Sums* chunk = nullptr;
+  Sums* before = nullptr;
+  bool is_last = false;
+  Target target;
+
+  bool is_none() const { return chunk == nullptr; }
+  bool is_full() const { return !is_last || target.is_full(); }
+  void settle() const {
+    if (is_none()) return;
+    const int64_t n_rows = is_last ? target.n_rows : kTilePair;
+    for (int64_t row = 0; row < n_rows; row++) {
+      __m512 sums[2];
+      for (int panel = 0; panel < 2; panel++) {
+        sums[panel] = _mm512_load_ps(chunk->of(row, panel));
+        if (before)
+          sums[panel] = _mm512_add_ps(_mm512_load_ps(before->of(row, panel)), sums[panel]);
+        if (!is_last) _mm512_store_ps(before->of(row, panel), sums[panel]);
+      }
+      if (is_last) target.put(row, sums[0], sums[1]);
+    }
+  }
+};
+
+// The same for full ones, two rows at each of 16 steps.
+struct SettleNothing {
+  void step(int64_t) const {}
+};
+
+struct SettleBefore {
+  const float* chunk;
+  float* before;
+  void step(int64_t i) const {
+    for (int64_t at = i * 4 * kPanel; at < (i + 1) * 4 * kPanel; at += kPanel)
+      _mm512_store_ps(before + at,
+                      _mm512_add_ps(_mm512_load_ps(before + at), _mm512_load_ps(chunk + at)));
+  }
+};
+
+template <class Put>
+struct SettleTarget {
+  const float* chunk;
+  const float* before;
+  Put put;
+  void step(int64_t i) const {
+    const int64_t at = i * 2 * kPanel + (i & 8) * 2 * kPanel;  // of the row 2 i
+    for (int64_t row = 0; row < 2; row++) {
+      const float* first = chunk + at + row * kPanel;
+      const float* second = first + kTileRows * kPanel;
+
+      put(i * 2 + row, sum(first), sum(second));
+    }
+  }
+  __m512 sum(const float* at) const {
+    const __m512 last = _mm512_load_ps(at);
+    return before ? _mm512_add_ps(_mm512_load_ps(before + (at - chunk)), last) : last;
+  }
+};
+
+// The chunk that comes next is widened while the tiles multiply, a little with each block.
+template <class Unit>
+class Widening {
  public:
-  // `n_blocks` and `n_tiles`: of the chunk that is multiplied.
-  Beside(Chunk<Unit>& next, int64_t n_blocks, int64_t n_tiles)
-      : next_(next), rows_at_once_(ceil_div(2 * kTileRows, n_blocks)) {
-    const int64_t n_steps = n_blocks * n_tiles, n = next.to_widen();
+  // `n_steps`: in which to do it.
+  Widening(Chunk<Unit>& next, int64_t n_steps) : next_(next) {
+    const int64_t n = next.to_widen();
     if (n == 0) return;
     // A tile's load waits for every store before it that looks alike in the last 12 bits of its
     // address. Step i loads the i-th KiB of everything: the stores of the i-th, modulo 4, are the
@@ -92,14 +161,7 @@ class Beside {
     if (every_ == 0) at_once_ = ceil_div(n, n_steps);
   }
 
-  void begin(const Target& target) { target_ = target; }
-  void end(const Sums& sums) { unfinished_ = target_, sums_ = &sums, target_ = {}; }
-
-  void step(int64_t i) {
-    for (int64_t row = i * rows_at_once_; row < (i + 1) * rows_at_once_; row++) {
-      target_.fetch(row);
-      unfinished_.finish(sums_, row);
-    }
+  void step() {
     if (every_ == 0) {
       for (int64_t j = 0; j < at_once_ && next_.to_widen() > 0; j++) next_.widen_one();
     } else if (steps_++ == due_ && next_.to_widen() > 0) {
@@ -108,70 +170,120 @@ class Beside {
       due_ = widened_ * every_ + widened_ % 4;
     }
   }
-  // After the steps of a chunk, which have finished the sums before it.
-  void forget_finished() { unfinished_ = {}; }
-  void finish() {
-    for (int64_t row = 0; row < unfinished_.n_rows; row++) unfinished_.finish(sums_, row);
-    unfinished_ = {};
-  }
 
  private:
   Chunk<Unit>& next_;
-  int64_t rows_at_once_;
   int64_t every_ = 0, at_once_ = 0, steps_ = 0, widened_ = 0, due_ = 0;
-  Target target_, unfinished_;
-  const Sums* sums_ = nullptr;
 };
 
-// Adds a chunk of k, for one or two tiles of rows and of outputs; tiles 0 to 3 are the sums.
-template <int kRows, int kOutputs, class Unit, class Beside>
-void add_chunk(const RowTile* rows, int64_t to_second, const Chunk<Unit>& weights, bool first,
-               Sums& sums, Beside& beside) {
-  settle_memory();
-  if (first) {
-    _tile_zero(0);
-    if (kOutputs > 1) _tile_zero(1);
-    if (kRows > 1) _tile_zero(2);
-    if (kRows > 1 && kOutputs > 1) _tile_zero(3);
-  } else {
-    _tile_loadd(0, sums.values[0], kSumsStride);
-    if (kOutputs > 1) _tile_loadd(1, sums.values[0] + 16, kSumsStride);
-    if (kRows > 1) _tile_loadd(2, sums.values[16], kSumsStride);
-    if (kRows > 1 && kOutputs > 1) _tile_loadd(3, sums.values[16] + 16, kSumsStride);
+// Adds a block of k to the sums in tiles 0 to 3, for one or two tiles of rows and of outputs. Rows
+// pass through the first-level cache, which the weights are to stay in.
+template <int kRows, int kOutputs>
+void add_block(const RowTile* first, const RowTile* second, const WeightTile* left,
+               const WeightTile* right) {
+  _tile_stream_loadd(4, first->values, 64);
+  _tile_loadd(6, left->values, 64);
+  _tile_dpbf16ps(0, 4, 6);
+  if (kOutputs > 1) {
+    _tile_loadd(7, right->values, 64);
+    _tile_dpbf16ps(1, 4, 7);
   }
+  if (kRows > 1) {
+    _tile_stream_loadd(5, second->values, 64);
+    _tile_dpbf16ps(2, 5, 6);
+    if (kOutputs > 1) _tile_dpbf16ps(3, 5, 7);
+  }
+}
+
+// The same where each is the sum of two, high and low; low times low is beyond what rows hold.
+template <int kRows, int kOutputs>
+void add_block_of_sums(const RowTile* first, const RowTile* second, const WeightTile* left,
+                       const WeightTile* right) {
+  add_block<kRows, kOutputs>(first, second, left + 1, right + 1);
+  _tile_loadd(6, left->values, 64);
+  _tile_dpbf16ps(0, 4, 6);
+  if (kOutputs > 1) {
+    _tile_loadd(7, right->values, 64);
+    _tile_dpbf16ps(1, 4, 7);
+  }
+  if (kRows > 1) {
+    _tile_dpbf16ps(2, 5, 6);
+    if (kOutputs > 1) _tile_dpbf16ps(3, 5, 7);
+  }
+  _tile_stream_loadd(4, first[1].values, 64);
+  _tile_dpbf16ps(0, 4, 6);
+  if (kOutputs > 1) _tile_dpbf16ps(1, 4, 7);
+  if (kRows > 1) {
+    _tile_stream_loadd(5, second[1].values, 64);
+    _tile_dpbf16ps(2, 5, 6);
+    if (kOutputs > 1) _tile_dpbf16ps(3, 5, 7);
+  }
+}
+
+// Multiplies a chunk of k, for one or two tiles of rows and of outputs.
+template <int kRows, int kOutputs, class Unit, class Settle>
+void multiply_chunk(const RowTile* rows, int64_t to_second, const Chunk<Unit>& weights, Sums& sums,
+                    Widening<Unit>& widening, const Settle settle) {
+  settle_memory();
+  _tile_zero(0);
+  if (kOutputs > 1) _tile_zero(1);
+  if (kRows > 1) _tile_zero(2);
+  if (kRows > 1 && kOutputs > 1) _tile_zero(3);
+  constexpr int64_t kT = kTerms<Unit>;
   const RowTile* second = rows + to_second;
   const WeightTile *left = weights.tiles(0), *right = weights.tiles(1);
   const int64_t n = weights.n_blocks();
   for (int64_t i = 0; i < n; i++) {
-    _tile_loadd(4, rows[i].values, 64);
-    _tile_loadd(6, left[i].values, 64);
-    _tile_dpbf16ps(0, 4, 6);
-    if (kOutputs > 1) {
-      _tile_loadd(7, right[i].values, 64);
-      _tile_dpbf16ps(1, 4, 7);
+    if constexpr (kT > 1) {
+      add_block_of_sums<kRows, kOutputs>(rows + i * kT, second + i * kT, left + i * kT,
+                                         right + i * kT);
+    } else {
+      add_block<kRows, kOutputs>(rows + i, second + i, left + i, right + i);
     }
-    if (kRows > 1) {
-      _tile_loadd(5, second[i].values, 64);
-      _tile_dpbf16ps(2, 5, 6);
-      if (kOutputs > 1) _tile_dpbf16ps(3, 5, 7);
-    }
-    beside.step(i);
+    for (int64_t j = i * kT; j < (i + 1) * kT; j++) settle.step(j);
+    widening.step();
   }
-  beside.forget_finished();
-  _tile_stored(0, sums.values[0], kSumsStride);
-  if (kOutputs > 1) _tile_stored(1, sums.values[0] + 16, kSumsStride);
-  if (kRows > 1) _tile_stored(2, sums.values[16], kSumsStride);
-  if (kRows > 1 && kOutputs > 1) _tile_stored(3, sums.values[16] + 16, kSumsStride);
+  _tile_stored(0, sums.tiles[0][0], 64);
+  if (kOutputs > 1) _tile_stored(1, sums.tiles[0][1], 64);
+  if (kRows > 1) _tile_stored(2, sums.tiles[1][0], 64);
+  if (kRows > 1 && kOutputs > 1) _tile_stored(3, sums.tiles[1][1], 64);
+}
+
+// Calls run(Settle) for what is pending.
+template <class Run>
+void settling(const Pending<Floats>& pending, Run run) {
+  const float* chunk = pending.chunk->of(0, 0);
+  const float* before = pending.before ? pending.before->of(0, 0) : nullptr;
+  const Floats& to = pending.target;
+  const auto put = [to](int64_t row, __m512 first, __m512 second) {
+    to.put_whole<false>(row, first, second);
+  };
+  const auto put_added = [to](int64_t row, __m512 first, __m512 second) {
+    to.put_whole<true>(row, first, second);
+  };
+  if (to.add)
+    run(SettleTarget<decltype(put_added)>{chunk, before, put_added});
+  else
+    run(SettleTarget<decltype(put)>{chunk, before, put});
+}
+
+template <int kTerms, class Run>
+void settling(const Pending<Gated<kTerms>>& pending, Run run) {
+  const Gated<kTerms> to = pending.target;
+  const auto put = [to](int64_t row, __m512 gate, __m512 up) { to.put(row, gate, up); };
+  run(SettleTarget<decltype(put)>{pending.chunk->of(0, 0),
+                                  pending.before ? pending.before->of(0, 0) : nullptr, put});
 }
 
 // ---- a product ----
 
-// Rows that stay in the second-level cache, but not so few that widening the weights again for each
-// such run of rows would show.
-int64_t rows_at_once(int64_t k) {
-  constexpr int64_t kBytes = int64_t{5} << 18;
-  const int64_t fit = kBytes / (k * static_cast<int64_t>(sizeof(uint16_t)));
-  return min_of(kMostRows, fit < 128 ? 128 : fit / (2 * kTileRows) * (2 * kTileRows));
+// Runs of rows that stay in the second-level cache, but not so few that widening the weights again
+// for each run would show; of one length, but for the last.
+int64_t rows_at_once(int64_t m, int64_t row_bytes) {
+  constexpr int64_t kBytes = int64_t{5} << 18, kFew = 128;
+  const int64_t fit = kBytes / row_bytes;
+  const int64_t most = min_of(kMostRows, fit < kFew ? kFew : fit / kTilePair * kTilePair);
+  return ceil_div(ceil_div(m, ceil_div(m, most)), kTilePair) * kTilePair;
 }
 
 // What one product multiplies and where it puts it, two panels at a time: the outputs of one matrix
@@ -207,7 +319,7 @@ struct Outputs {
 // the rows that are written, so that no two parts write to one line.
 template <class Unit>
 struct Gates {
-  using Target = Gated;
+  using Target = Gated<kTerms<Unit>>;
 
   const Weights& gate;
   const Weights& up;
@@ -218,10 +330,10 @@ struct Gates {
     return {static_cast<const Unit*>(gate.packed) + pair * n_units,
             static_cast<const Unit*>(up.packed) + pair * n_units};
   }
-  Gated target(int64_t pair, int64_t row, int64_t n_rows) const {
+  Target target(int64_t pair, int64_t row, int64_t n_rows) const {
     const int64_t n_blocks = out.k / kBlock, output = pair * kPanel;
-    return {static_cast<RowTile*>(out.data) + row / kTileRows * n_blocks + output / kBlock,
-            n_blocks, output % kBlock, n_rows};
+    auto* rows = static_cast<RowTile(*)[kTerms<Unit>]>(out.data);
+    return {rows + row / kTileRows * n_blocks + output / kBlock, n_blocks, output % kBlock, n_rows};
   }
 };
 
@@ -232,25 +344,25 @@ class Product {
       : job_(job),
         n_blocks_(rows.k / kBlock),
         n_units_(ceil_div(n_blocks_, Unit::kBlocks)),
-        n_chunks_(ceil_div(n_blocks_, kChunk)),
+        n_chunks_(ceil_div(n_blocks_, kChunk<Unit>)),
         rows_(static_cast<const RowTile*>(rows.data)),
         m_(rows.m) {}
 
-  // Pairs of panels [begin, end), for all rows.
-  void run(int64_t begin, int64_t end) {
+  // Pairs of panels [begin, end), for rows [top, top + n_rows).
+  void run(int64_t begin, int64_t end, int64_t top, int64_t n_rows) {
     const UseTiles tiles;
-    const int64_t run = rows_at_once(n_blocks_ * kBlock), n = (end - begin) * n_chunks_;
-    for (int64_t top = 0; top < m_; top += run) {
-      Chunk<Unit> chunk = this->chunk(begin, 0);
-      chunk.widen();
-      for (int64_t i = 0; i < n; i++) {
-        Chunk<Unit> next;
-        if (i + 1 < n) next = this->chunk(begin, i + 1);
-        multiply(begin + i / n_chunks_, i % n_chunks_, top, min_of(run, m_ - top), chunk, next);
-        next.widen();
-        chunk = next;
-      }
+    const int64_t n = (end - begin) * n_chunks_;
+    Chunk<Unit> chunk = this->chunk(begin, 0);
+    chunk.widen();
+    for (int64_t i = 0; i < n; i++) {
+      Chunk<Unit> next;
+      if (i + 1 < n) next = this->chunk(begin, i + 1);
+      multiply(begin + i / n_chunks_, i % n_chunks_, top, n_rows, chunk, next);
+      next.widen();
+      chunk = next;
     }
+    pending_.settle();
+    pending_ = {};
   }
 
  private:
@@ -258,64 +370,99 @@ class Product {
 
   // The i-th chunk from the start of pair `begin`.
   Chunk<Unit> chunk(int64_t begin, int64_t i) {
-    const int64_t first = i % n_chunks_ * kChunk;
-    return {job_.panels(begin + i / n_chunks_, n_units_), first, min_of(kChunk, n_blocks_ - first),
-            wide_[i % 2]};
+    const int64_t n = min_of(kChunk<Unit>, n_blocks_ - i % n_chunks_ * kChunk<Unit>);
+    return {place(begin, i), n, place(begin, i + 1), wide_[i % 2]};
+  }
+  // Where it starts; of what there is none, the last one's.
+  Panels<Unit> place(int64_t begin, int64_t i) const {
+    const int64_t pair = min_of(begin + i / n_chunks_, job_.n_pairs() - 1);
+    return job_.panels(pair, n_units_).from(i % n_chunks_ * kChunk<Unit> / Unit::kBlocks);
   }
 
   void multiply(int64_t pair, int64_t index, int64_t top, int64_t n_rows, const Chunk<Unit>& chunk,
                 Chunk<Unit>& next) {
-    using Beside = kernels::Beside<Unit, Target>;
-    const bool first = index == 0, last = index + 1 == n_chunks_;
+    const bool is_first = index == 0, is_last = index + 1 == n_chunks_;
+    const int64_t n_row_tiles = n_blocks_ * kTerms<Unit>;
     const bool two = job_.panels(pair, n_units_).second != nullptr;
-    const int64_t n_tiles = ceil_div(n_rows, 2 * kTileRows);
-    Beside beside(next, chunk.n_blocks(), n_tiles);
+    const int64_t n_tiles = ceil_div(n_rows, kTilePair);
+    Widening<Unit> widening(next, chunk.n_blocks() * n_tiles);
     for (int64_t i = 0; i < n_tiles; i++) {
-      const int64_t row = top + i * 2 * kTileRows;
-      const int64_t n = min_of(2 * kTileRows, n_rows - i * 2 * kTileRows);
-      const RowTile* tiles = rows_ + row / kTileRows * n_blocks_ + index * kChunk;
-      const auto add = n > kTileRows
-                           ? two ? add_chunk<2, 2, Unit, Beside> : add_chunk<2, 1, Unit, Beside>
-                       : two ? add_chunk<1, 2, Unit, Beside>
-                             : add_chunk<1, 1, Unit, Beside>;
-      if (last) beside.begin(job_.target(pair, row, n));
-      add(tiles, n_blocks_, chunk, first, sums_[i], beside);
-      if (last) beside.end(sums_[i]);
+      const int64_t row = top + i * kTilePair, n = min_of(kTilePair, n_rows - i * kTilePair);
+      const RowTile* tiles = rows_ + row / kTileRows * n_row_tiles + index * kChunkTiles;
+      Sums& sums = is_first && !is_last ? sums_[i] : chunk_sums_[i_sums_ ^= 1];
+      const bool by_the_way = n > kTileRows && two && chunk.n_blocks() == kChunk<Unit> &&
+                              !pending_.is_none() && pending_.is_full();
+      if (!by_the_way) {
+        pending_.settle();
+        const SettleNothing nothing;
+        const auto multiply = n > kTileRows ? two ? multiply_chunk<2, 2, Unit, SettleNothing>
+                                                  : multiply_chunk<2, 1, Unit, SettleNothing>
+                              : two ? multiply_chunk<1, 2, Unit, SettleNothing>
+                                            : multiply_chunk<1, 1, Unit, SettleNothing>;
+        multiply(tiles, n_row_tiles, chunk, sums, widening, nothing);
+      } else if (!pending_.is_last) {
+        multiply_chunk<2, 2, Unit>(
+            tiles, n_row_tiles, chunk, sums, widening,
+            SettleBefore{pending_.chunk->of(0, 0), pending_.before->of(0, 0)});
+      } else {
+        settling(pending_, [&](const auto settle) {
+          multiply_chunk<2, 2, Unit>(tiles, n_row_tiles, chunk, sums, widening, settle);
+        });
+      }
+      if (is_last) {
+        pending_ = {&sums, is_first ? nullptr : &sums_[i], true, job_.target(pair, row, n)};
+      } else if (is_first) {
+        pending_ = {};
+      } else {
+        pending_ = {&sums, &sums_[i], false, {}};
+      }
     }
-    beside.finish();
   }
 
   const Job job_;
   const int64_t n_blocks_, n_units_, n_chunks_;
   const RowTile* rows_;
   const int64_t m_;
-  alignas(4096) WeightTile wide_[2][2][kChunk];
-  alignas(64) Sums sums_[kMostRows / (2 * kTileRows)];
+  Pending<Target> pending_;
+  int i_sums_ = 0;
+  alignas(4096) WeightTile wide_[2][2][kChunkTiles];
+  Sums chunk_sums_[2];
+  Sums sums_[kMostRows / kTilePair];
 };
 
-// Parts are runs of `multiple` pairs of panels.
+// Parts are for one run of rows after the other, each so many times `multiple` pairs of panels.
 template <class Unit, class Job>
 void multiply(const Job& job, const Rows& rows, int64_t multiple, int ith, int nth) {
-  const int64_t n_pairs = job.n_pairs(), n = ceil_div(n_pairs, multiple);
-  const int64_t begin = n * ith / nth * multiple;
-  const int64_t end = min_of(n_pairs, n * (ith + 1) / nth * multiple);
-  if (begin < end && rows.m > 0) Product<Unit, Job>(job, rows).run(begin, end);
+  if (rows.m == 0) return;
+  const int64_t row_bytes = rows.k * kTerms<Unit> * static_cast<int64_t>(sizeof(uint16_t));
+  const int64_t run = rows_at_once(rows.m, row_bytes), n_pairs = job.n_pairs();
+  const int64_t n = ceil_div(n_pairs, multiple), all = n * ceil_div(rows.m, run);
+  const int64_t end = all * (ith + 1) / nth;
+  int64_t at = all * ith / nth;
+  if (at == end) return;
+  Product<Unit, Job> product(job, rows);
+  while (at < end) {
+    const int64_t top = at / n * run, stop = min_of(end, (at / n + 1) * n);
+    product.run(at % n * multiple, min_of(n_pairs, ((stop - 1) % n + 1) * multiple), top,
+                min_of(run, rows.m - top));
+    at = stop;
+  }
 }
 
 template <class Unit, class RowBlock>
-constexpr bool kTakesBf16 =
-    std::is_same_v<Unit, PackedBf16> || std::is_same_v<RowBlock, RowBlockQ8>;
+constexpr bool kByTiles =
+    kTerms<Unit> > 1 || std::is_same_v<Unit, PackedBf16> || std::is_same_v<RowBlock, RowBlockQ8>;
 
 }  // namespace
 
 void amx_matmul(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
                 const float* add, int64_t add_stride, int ith, int nth) {
-  if (rows.format != RowFormat::kBf16)
+  if (weights.type == WeightType::kF32)
     return avx512_matmul(weights, rows, out, out_stride, add, add_stride, ith, nth);
   switch (weights.type) {
 #define X(name, Unit, Source, values, RowBlock)                                                    \
   case WeightType::name:                                                                           \
-    if constexpr (kTakesBf16<Unit, RowBlock>)                                                      \
+    if constexpr (kByTiles<Unit, RowBlock>)                                                        \
       multiply<Unit>(Outputs<Unit>{weights, out, out_stride, add, add_stride}, rows, 1, ith, nth); \
     return;
     QWEN3_WEIGHT_TYPES(X)
@@ -328,7 +475,7 @@ void amx_matmul_swiglu(const Weights& gate, const Weights& up, const Rows& rows,
   switch (gate.type) {
 #define X(name, Unit, Source, values, RowBlock)                      \
   case WeightType::name:                                             \
-    if constexpr (kTakesBf16<Unit, RowBlock>)                        \
+    if constexpr (kByTiles<Unit, RowBlock>)                          \
       multiply<Unit>(Gates<Unit>{gate, up, out}, rows, 2, ith, nth); \
     return;
     QWEN3_WEIGHT_TYPES(X)

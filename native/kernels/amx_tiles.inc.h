@@ -21,20 +21,23 @@ struct alignas(64) TileShapes {
 };
 static_assert(sizeof(TileShapes) == 64, "LDTILECFG");
 
+// GCC's tile instructions do not say all the memory that they read: what was written before is
+// written here.
+inline void settle_memory() { __asm__ volatile("" ::: "memory"); }
+inline void settle_memory(const void* of) { __asm__ volatile("" ::"r"(of) : "memory"); }
+
 // While one lives its thread may use tiles.
 class UseTiles {
  public:
   UseTiles() {
     const TileShapes shapes;
+    settle_memory(&shapes);
     _tile_loadconfig(&shapes);
   }
   ~UseTiles() { _tile_release(); }
   UseTiles(const UseTiles&) = delete;
   UseTiles& operator=(const UseTiles&) = delete;
 };
-
-// GCC's tile loads do not say that they read memory: what was written before is written here.
-inline void settle_memory() { __asm__ volatile("" ::: "memory"); }
 
 }  // namespace
 }  // namespace qwen3_embed::kernels

@@ -1,13 +1,23 @@
 // Weights for AMX: codes widened to BF16, two panels at a time; included like rows.inc.h.
 #pragma once
 
+#include <type_traits>
+
 #include "amx_tiles.inc.h"
 #include "avx512_decode.inc.h"
 
 namespace qwen3_embed::kernels {
 namespace {
 
-constexpr int64_t kChunk = 32;  // blocks of k whose weights are widened at once
+// F16 weights become sums of two BF16 numbers, a tile each; what is quantised becomes one.
+template <class Unit>
+constexpr int kTerms = std::is_same_v<Unit, PackedF16> ? 2 : 1;
+
+// Tiles of weights of a panel that are widened at once: two panels' fit the first-level cache
+// beside the rows that pass through it.
+constexpr int64_t kChunkTiles = 16;
+template <class Unit>
+constexpr int64_t kChunk = kChunkTiles / kTerms<Unit>;  // blocks of k
 
 // 32 values of k of 16 outputs, as pairs.
 struct alignas(64) WeightTile {
@@ -70,11 +80,40 @@ void widen_block(const Unit& unit, int b, WeightTile& to) {
   }
 }
 
+template <class Unit>
+void widen_block(const Unit& unit, int b, WeightTile (&to)[1]) {
+  widen_block(unit, b, to[0]);
+}
+
+void widen_block(const PackedF16& unit, int, WeightTile (&to)[2]) {
+  alignas(64) static constexpr uint16_t kInterleave[32] = {
+      0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+      8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  const __m512i interleave = _mm512_load_si512(kInterleave);
+  const auto shown = [](__m256i codes) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(codes), 16));
+  };
+  for (int pair = 0; pair < 16; pair++) {
+    const __m512 first = half_to_float(unit.values[pair * 2]);
+    const __m512 second = half_to_float(unit.values[pair * 2 + 1]);
+    const auto high = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(second, first));
+    // Of infinity nothing is left: infinity less itself is not a number.
+    const __m512 first_left = _mm512_sub_ps(first, shown(_mm512_castsi512_si256(high)));
+    const __m512 second_left = _mm512_sub_ps(second, shown(_mm512_extracti64x4_epi64(high, 1)));
+    const auto low = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(second_left, first_left));
+    _mm512_store_si512(to[0].values[pair], _mm512_permutexvar_epi16(interleave, high));
+    _mm512_store_si512(to[1].values[pair], _mm512_permutexvar_epi16(interleave, low));
+  }
+}
+
 // Two panels that are multiplied side by side, or one and null.
 template <class Unit>
 struct Panels {
   const Unit* first = nullptr;
   const Unit* second = nullptr;
+
+  const Unit* of(bool is_second) const { return is_second ? second : first; }
+  Panels from(int64_t unit) const { return {first + unit, second ? second + unit : nullptr}; }
 };
 
 // Weights of two panels for a chunk of k: where they stand packed, and widened.
@@ -82,17 +121,20 @@ template <class Unit>
 class Chunk {
  public:
   Chunk() = default;
-  // Of n blocks from `begin` on.
-  Chunk(const Panels<Unit>& panels, int64_t begin, int64_t n, WeightTile (*wide)[kChunk])
-      : panels_(panels), begin_(begin), n_(n), wide_(wide) {}
+  // Of n blocks; the panels start there. `following`: where the chunk after it starts, which is
+  // fetched meanwhile: what the processor sees of its stream, a page, is too short to look ahead.
+  Chunk(const Panels<Unit>& panels, int64_t n, const Panels<Unit>& following,
+        WeightTile (*wide)[kChunkTiles])
+      : panels_(panels), following_(following), n_(n), wide_(wide) {}
 
   int64_t to_widen() const { return (panels_.second ? 2 : 1) * n_ - done_; }
   void widen_one() {
     const bool second = done_ >= n_;
-    const int64_t i = second ? done_ - n_ : done_, block = begin_ + i;
-    const Unit* unit = (second ? panels_.second : panels_.first) + block / Unit::kBlocks;
-    if (block % Unit::kBlocks == 0) fetch(unit + kAhead);
-    widen_block(*unit, static_cast<int>(block % Unit::kBlocks), wide_[second][i]);
+    const int64_t i = second ? done_ - n_ : done_, unit = i / Unit::kBlocks;
+    if (i % Unit::kBlocks == 0) fetch(following_.of(second) + unit);
+    using Tiles = WeightTile[kTerms<Unit>];
+    widen_block(panels_.of(second)[unit], static_cast<int>(i % Unit::kBlocks),
+                reinterpret_cast<Tiles&>(wide_[second][i * kTerms<Unit>]));
     done_++;
   }
   void widen() {
@@ -103,39 +145,42 @@ class Chunk {
   int64_t n_blocks() const { return n_; }
 
  private:
-  // The memory is read in its order, a few units ahead: the stream that the processor sees is too
-  // short for it, a page long.
-  static constexpr int64_t kAhead = 8 / Unit::kBlocks * 2;
   static void fetch(const Unit* unit) {
     for (size_t i = 0; i < sizeof(Unit); i += 64) prefetch(reinterpret_cast<const char*>(unit) + i);
   }
 
-  Panels<Unit> panels_;
-  int64_t begin_ = 0, n_ = 0;
-  WeightTile (*wide_)[kChunk] = nullptr;
+  Panels<Unit> panels_, following_;
+  int64_t n_ = 0;
+  WeightTile (*wide_)[kChunkTiles] = nullptr;
   int64_t done_ = 0;
 };
 
-// BF16 weights are packed as tiles.
+// BF16 weights are packed as tiles: they are only fetched.
 template <>
 class Chunk<PackedBf16> {
  public:
   Chunk() = default;
-  Chunk(const Panels<PackedBf16>& panels, int64_t begin, int64_t n, WeightTile (*)[kChunk])
-      : panels_(panels), begin_(begin), n_(n) {}
-  int64_t to_widen() const { return 0; }
-  void widen_one() {}
-  void widen() {}
+  Chunk(const Panels<PackedBf16>& panels, int64_t n, const Panels<PackedBf16>&,
+        WeightTile (*)[kChunkTiles])
+      : panels_(panels), n_(n) {}
+  int64_t to_widen() const { return (panels_.second ? 2 : 1) * n_ - done_; }
+  void widen_one() {
+    const auto* tile = reinterpret_cast<const char*>(tiles(done_ >= n_) + done_ % n_);
+    for (int64_t i = 0; i < kTileBytes; i += 64) prefetch(tile + i);
+    done_++;
+  }
+  void widen() {
+    while (to_widen() > 0) widen_one();
+  }
   const WeightTile* tiles(int64_t which) const {
     static_assert(sizeof(PackedBf16) == kTileBytes, "a tile");
-    const PackedBf16* panel = which == 0 ? panels_.first : panels_.second;
-    return reinterpret_cast<const WeightTile*>(panel ? panel + begin_ : nullptr);
+    return reinterpret_cast<const WeightTile*>(panels_.of(which == 1));
   }
   int64_t n_blocks() const { return n_; }
 
  private:
   Panels<PackedBf16> panels_;
-  int64_t begin_ = 0, n_ = 0;
+  int64_t n_ = 0, done_ = 0;
 };
 
 }  // namespace

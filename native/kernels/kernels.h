@@ -46,12 +46,14 @@ struct Weights {
 // ---- rows: activations in the form a product takes ----
 
 enum class RowFormat {
-  kQ8,    // blocks of 32 signed codes with a float scale each: for quantised weights
-  kBf16,  // rounded to nearest even: for BF16 weights, and for those that a set widens to BF16
+  kQ8,        // blocks of 32 signed codes with a float scale each: for quantised weights
+  kBf16,      // rounded to nearest even: for BF16 weights, and for those that a set widens to BF16
+  kBf16Sums,  // the sum of two BF16 numbers, 2^-17 of a value off: for F16 weights, where a set
+              // takes these, exactly, for such sums too
   kF32,
   kPlain,  // (m, k) floats as they are: for products that are not a set's own
 };
-constexpr size_t kRowFormats = 4;
+constexpr size_t kRowFormats = 5;
 
 // Written row by row (any order, any thread), read by matmul. k is a multiple of 32.
 struct Rows {
@@ -99,10 +101,10 @@ struct Attention {
 };
 
 constexpr int64_t kMaxHeadDim = 256;
-constexpr int64_t kAttentionRows = 192;
+constexpr int64_t kAttentionRows = 512;
 constexpr size_t kAttentionScratch =
-    static_cast<size_t>(2 * 64 * kMaxHeadDim + 2 * kMaxHeadDim * kAttentionRows + 64 * 32 +
-                        8 * kAttentionRows) *
+    static_cast<size_t>(3 * 64 * kMaxHeadDim + 2 * kMaxHeadDim * kAttentionRows +
+                        64 * kAttentionRows + 28 * 1024) *
     sizeof(float);
 
 // Keys are gathered once per kAttentionRows (query, head) pairs, so a good work item is this many
@@ -138,7 +140,8 @@ struct Kernels {
                  const float* add, int64_t add_stride, int ith, int nth);
 
   // out[i] = swiglu_row of what matmul writes for gate and for up, without the floats between: both
-  // are of one type, out is kBf16 with out.k == gate.n. Null where a set gains nothing by it.
+  // are of one type, out has the format of `rows` and out.k == gate.n. Null where a set gains
+  // nothing by it.
   void (*matmul_swiglu)(const Weights& gate, const Weights& up, const Rows& rows, const Rows& out,
                         int ith, int nth);
 

@@ -213,6 +213,7 @@ struct RowBlockF32 {
 
 [[maybe_unused]] constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 [[maybe_unused]] constexpr int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
+[[maybe_unused]] constexpr int64_t max_of(int64_t a, int64_t b) { return a > b ? a : b; }
 
 }  // namespace
 }  // namespace qwen3_embed::kernels

@@ -231,6 +231,8 @@ size_t grouped_rows_bytes(RowFormat format, int64_t m, int64_t k) {
       return blocks * sizeof(RowBlockQ8);
     case RowFormat::kBf16:
       return blocks * sizeof(RowBlockBf16);
+    case RowFormat::kBf16Sums:
+      return 2 * blocks * sizeof(RowBlockBf16);
     case RowFormat::kF32:
       return blocks * sizeof(RowBlockF32);
     case RowFormat::kPlain:

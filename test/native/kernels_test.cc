@@ -252,6 +252,10 @@ std::vector<double> as_stored(const Kernels& set, RowFormat format, const float*
     const auto at = static_cast<size_t>(i);
     if (format == RowFormat::kF32) out[at] = x[i];
     if (format == RowFormat::kBf16) out[at] = bf16_value(nearest_bf16(x[i]));
+    if (format == RowFormat::kBf16Sums) {
+      const double high = bf16_value(nearest_bf16(x[i]));
+      out[at] = high + bf16_value(nearest_bf16(static_cast<float>(x[i] - high)));
+    }
     if (format == RowFormat::kQ8) {
       const Scale scale = code_scale(set, x + i / 32 * 32);
       out[at] =
@@ -377,7 +381,7 @@ void test_matmul(const Kernels& set, const TypeFacts& facts, int64_t m, int64_t 
 
 // The gated product is what its steps are, in any number of parts, and writes nothing else.
 void test_gated(const Kernels& set, const TypeFacts& facts, int64_t m, int64_t n, int64_t k) {
-  if (set.matmul_swiglu == nullptr || set.row_format(facts.type) != RowFormat::kBf16) return;
+  if (set.matmul_swiglu == nullptr || set.row_format(facts.type) == RowFormat::kF32) return;
   const std::vector<uint8_t> source[] = {random_source(facts, n, k, Style::kRandom),
                                          random_source(facts, n, k, Style::kRandom)};
   const size_t bytes = set.packed_bytes(facts.type, n, k);
@@ -482,7 +486,8 @@ void test_rows(const Kernels& set) {
       activated[i] = static_cast<float>(x[i] / (1 + std::exp(-static_cast<double>(x[i]))) * up[i]);
 
     // The fused forms hold what storing the plain result would, at any row.
-    for (RowFormat format : {RowFormat::kQ8, RowFormat::kBf16, RowFormat::kF32}) {
+    for (RowFormat format :
+         {RowFormat::kQ8, RowFormat::kBf16, RowFormat::kBf16Sums, RowFormat::kF32}) {
       Aligned plain(set.rows_bytes(format, 8, k)), fused(set.rows_bytes(format, 8, k)),
           glu(set.rows_bytes(format, 8, k));
       const Rows plain_rows{format, 8, k, plain.data}, fused_rows{format, 8, k, fused.data};

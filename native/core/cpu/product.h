@@ -30,7 +30,7 @@ class Product {
   virtual ~Product() = default;
   virtual kernels::RowFormat form() const = 0;
   bool rounds_rows() const {
-    return form() != kernels::RowFormat::kF32 && form() != kernels::RowFormat::kPlain;
+    return form() == kernels::RowFormat::kQ8 || form() == kernels::RowFormat::kBf16;
   }
   // A good number of parts for this many rows.
   virtual int64_t n_parts(int64_t n_rows, int n_threads) const = 0;
