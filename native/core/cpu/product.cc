@@ -140,14 +140,16 @@ bool run_swiglu(Crew& crew, const Abort& abort, const Inputs& inputs, const Prod
                 const Product& up, const Inputs& to) {
   const kernels::Weights *gates = gate.weights(), *values = up.weights();
   const auto multiply = inputs.kernels().matmul_swiglu;
-  if (multiply == nullptr || gates == nullptr || values == nullptr || gates->type != values->type ||
-      !to.asked_only(gate.form())) {
+  const kernels::RowFormat form = gate.form();
+  const bool has_bf16 = form == kernels::RowFormat::kBf16 || form == kernels::RowFormat::kBf16Sums;
+  if (multiply == nullptr || !has_bf16 || gates == nullptr || values == nullptr ||
+      gates->type != values->type || !to.asked_only(form)) {
     return false;
   }
   const int64_t n_parts = gate.n_parts(2 * inputs.n_rows(), crew.n_threads());
   crew.each(n_parts, abort, [&](int64_t part, int) {
-    multiply(*gates, *values, inputs.rows(gate.form()), to.rows(gate.form()),
-             static_cast<int>(part), static_cast<int>(n_parts));
+    multiply(*gates, *values, inputs.rows(form), to.rows(form), static_cast<int>(part),
+             static_cast<int>(n_parts));
   });
   return true;
 }
