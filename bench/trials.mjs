@@ -58,6 +58,15 @@ export const trials = [
     repeats: 1,
   },
   {
+    name: 'rerank-long',
+    task: 'rank',
+    query: texts(1, 12, 4)[0],
+    texts: texts(100, 300, 10),
+    longest: template + 12 + 300,
+    repeats: 1,
+    onDemand: true,
+  },
+  {
     name: 'latency',
     task: 'embed',
     texts: texts(20, 12 - end, 6),

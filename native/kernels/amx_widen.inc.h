@@ -3,6 +3,7 @@
 
 #include <type_traits>
 
+#include "amx_bf16.inc.h"
 #include "amx_tiles.inc.h"
 #include "avx512_decode.inc.h"
 
@@ -85,24 +86,13 @@ void widen_block(const Unit& unit, int b, WeightTile (&to)[1]) {
   widen_block(unit, b, to[0]);
 }
 
+// Infinity leaves NaN, which is not finite either.
 void widen_block(const PackedF16& unit, int, WeightTile (&to)[2]) {
-  alignas(64) static constexpr uint16_t kInterleave[32] = {
-      0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
-      8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-  const __m512i interleave = _mm512_load_si512(kInterleave);
-  const auto shown = [](__m256i codes) {
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(codes), 16));
-  };
   for (int pair = 0; pair < 16; pair++) {
-    const __m512 first = half_to_float(unit.values[pair * 2]);
-    const __m512 second = half_to_float(unit.values[pair * 2 + 1]);
-    const auto high = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(second, first));
-    // Of infinity nothing is left: infinity less itself is not a number.
-    const __m512 first_left = _mm512_sub_ps(first, shown(_mm512_castsi512_si256(high)));
-    const __m512 second_left = _mm512_sub_ps(second, shown(_mm512_extracti64x4_epi64(high, 1)));
-    const auto low = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(second_left, first_left));
-    _mm512_store_si512(to[0].values[pair], _mm512_permutexvar_epi16(interleave, high));
-    _mm512_store_si512(to[1].values[pair], _mm512_permutexvar_epi16(interleave, low));
+    const Halves some =
+        halves(half_to_float(unit.values[pair * 2]), half_to_float(unit.values[pair * 2 + 1]));
+    _mm512_store_si512(to[0].values[pair], interleaved(some.high));
+    _mm512_store_si512(to[1].values[pair], interleaved(some.low));
   }
 }
 

@@ -24,7 +24,9 @@ constexpr int kMaxVectors = 2;  // of lanes, in a tile
 constexpr int kTile = kMaxVectors * Vec::kLanes;
 constexpr float kLowest =
     -3e38f;  // below any score; not -infinity, whose difference with itself is NaN
-static_assert(kKeys % kStep == 0 && kAttentionRows % kTile == 0 && kTile <= 32 && kStep <= 8,
+constexpr int64_t kLanes = 256;  // that each gather of keys is for
+static_assert(kKeys % kStep == 0 && kLanes % kTile == 0 && kLanes <= kAttentionRows &&
+                  kTile <= 32 && kStep <= 8,
               "scratch layout");
 
 // The caller's scratch, cut up. What `Keys` and `Values` make of a block or of a tile's queries
@@ -45,11 +47,11 @@ Scratch cut(const Attention& a) {
   s.k = static_cast<float*>(a.scratch);
   s.v = s.k + kKeys * a.head_dim;
   s.q = s.v + kKeys * a.head_dim;
-  s.o = s.q + kAttentionRows * a.head_dim;
-  s.p = s.o + kAttentionRows * a.head_dim;
+  s.o = s.q + kLanes * a.head_dim;
+  s.p = s.o + kLanes * a.head_dim;
   s.highest = s.p + kKeys * 32;
-  s.total = s.highest + kAttentionRows;
-  s.limits = reinterpret_cast<int32_t*>(s.total + kAttentionRows);
+  s.total = s.highest + kLanes;
+  s.limits = reinterpret_cast<int32_t*>(s.total + kLanes);
   return s;
 }
 
@@ -156,8 +158,8 @@ template <typename Keys, typename Values>
 void attention(const Attention& a) {
   const Scratch s = cut(a);
   const int64_t n_lanes = a.n_queries * a.group;
-  for (int64_t first = 0; first < n_lanes; first += kAttentionRows) {
-    const int64_t n = min_of(kAttentionRows, n_lanes - first);
+  for (int64_t first = 0; first < n_lanes; first += kLanes) {
+    const int64_t n = min_of(kLanes, n_lanes - first);
     const int64_t padded = ceil_div(n, kTile) * kTile;
     for (int64_t lane = 0; lane < padded; lane++) {
       s.highest[lane] = kLowest;

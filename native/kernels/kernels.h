@@ -107,8 +107,8 @@ constexpr size_t kAttentionScratch =
                         64 * kAttentionRows + 28 * 1024) *
     sizeof(float);
 
-// Keys are gathered once per kAttentionRows (query, head) pairs, so a good work item is this many
-// queries (at least 1).
+// Keys are gathered once for up to kAttentionRows (query, head) pairs, so a good work item is this
+// many queries (at least 1), where all threads have some.
 int64_t attention_queries(int64_t group);
 
 // ---- a kernel set ----

@@ -2,12 +2,9 @@
 
 #include <algorithm>
 
-#include "kernels/kernels.h"
-
 namespace qwen3_embed {
 
-AttentionPlan plan_attention(const Trie& trie, const Tile& tile, bool is_causal, int32_t group) {
-  const auto most = static_cast<int32_t>(kernels::attention_queries(group));
+AttentionPlan plan_attention(const Trie& trie, const Tile& tile, bool is_causal, int32_t most) {
   AttentionPlan plan;
   int32_t i_run = trie.run_of(tile.row(0));
   for (int32_t i = 0; i < tile.n;) {

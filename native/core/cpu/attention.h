@@ -24,7 +24,7 @@ struct AttentionPlan {
   std::vector<Span> spans;
 };
 
-// `group`: query heads that share a key.
-AttentionPlan plan_attention(const Trie& trie, const Tile& tile, bool is_causal, int32_t group);
+// In questions of `most` queries at most.
+AttentionPlan plan_attention(const Trie& trie, const Tile& tile, bool is_causal, int32_t most);
 
 }  // namespace qwen3_embed

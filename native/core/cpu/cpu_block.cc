@@ -64,9 +64,18 @@ const AttentionPlan& CpuPass::plan(const Tile& tile) {
   while (plans.size() <= index) {
     const auto first = static_cast<int32_t>(plans.size()) * work_.tile();
     const Tile next{first, std::min(work_.tile(), n_sweep_rows() - first), tile.listed};
-    plans.push_back(plan_attention(trie_, next, net_.is_causal, net_.n_head / net_.n_head_kv));
+    plans.push_back(plan_attention(trie_, next, net_.is_causal, queries_at_once(next.n)));
   }
   return plans[index];
+}
+
+// As many as the kernels like, but some questions for every thread.
+int32_t CpuPass::queries_at_once(int32_t n_rows) const {
+  constexpr int32_t kQuestionsPerThread = 4, kFew = 64;
+  auto n = static_cast<int32_t>(kernels::attention_queries(net_.n_head / net_.n_head_kv));
+  const auto n_questions = [&] { return (n_rows + n - 1) / n * net_.n_head_kv; };
+  while (n > kFew && n_questions() < kQuestionsPerThread * work_.crew().n_threads()) n /= 2;
+  return n;
 }
 
 void CpuPass::attend(const CpuBlock& block, const Tile& tile, const Abort& abort) {

@@ -65,6 +65,7 @@ class CpuPass final : public Pass {
   void norm_in_place(const Norm& norm, float* hidden, int32_t n_rows, const Abort& abort);
 
   const AttentionPlan& plan(const Tile& tile);
+  int32_t queries_at_once(int32_t n_rows) const;
   // The last block answers for the rows that are read alone, where not all are.
   bool picks_rows() const {
     return i_block_ + 1 == work_.net().blocks.size() && !outputs_.rows().empty();

@@ -144,7 +144,8 @@ void TrainPass::attend(size_t i_block, Activations& act) {
   const int64_t n_q = net_.n_q(), n_kv = net_.n_kv();
   const std::vector<int32_t>& rows = active(i_block);
   const Tile tile{0, static_cast<int32_t>(rows.size()), &rows};
-  const AttentionPlan plan = plan_attention(trie_, tile, true, static_cast<int32_t>(group));
+  const AttentionPlan plan =
+      plan_attention(trie_, tile, true, static_cast<int32_t>(kernels::attention_queries(group)));
   const auto n = static_cast<int64_t>(plan.questions.size());
   std::vector<std::vector<kernels::KeyRun>> runs(static_cast<size_t>(work_.crew().n_threads()));
   work_.crew().each(n * net_.n_head_kv, work_.abort(), [&](int64_t item, int worker) {
