@@ -43,47 +43,36 @@ class Widening {
   int64_t every_ = 0, at_once_ = 0, steps_ = 0, widened_ = 0, due_ = 0;
 };
 
-// Adds a block of k to the sums in tiles 0 to 3, for one or two tiles of rows and of outputs. Rows
-// pass through the first-level cache, which the weights are to stay in.
-template <int kRows, int kOutputs>
-void add_block(const RowTile* first, const RowTile* second, const WeightTile* left,
-               const WeightTile* right) {
-  _tile_stream_loadd(4, first->values, 64);
-  _tile_loadd(6, left->values, 64);
+// Adds a product to the sums in tiles 0 to 3, of one or two tiles of rows (4 and 5) with as many of
+// outputs (6 and 7), which are loaded or still there. Rows pass through the first-level cache,
+// which the weights are to stay in.
+template <int kRows, int kOutputs, bool kLoadsRows, bool kLoadsWeights>
+void add_product(const RowTile* first, const RowTile* second, const WeightTile* left,
+                 const WeightTile* right) {
+  if (kLoadsRows) _tile_stream_loadd(4, first->values, 64);
+  if (kLoadsWeights) _tile_loadd(6, left->values, 64);
   _tile_dpbf16ps(0, 4, 6);
   if (kOutputs > 1) {
-    _tile_loadd(7, right->values, 64);
+    if (kLoadsWeights) _tile_loadd(7, right->values, 64);
     _tile_dpbf16ps(1, 4, 7);
   }
   if (kRows > 1) {
-    _tile_stream_loadd(5, second->values, 64);
+    if (kLoadsRows) _tile_stream_loadd(5, second->values, 64);
     _tile_dpbf16ps(2, 5, 6);
     if (kOutputs > 1) _tile_dpbf16ps(3, 5, 7);
   }
 }
 
-// The same where each is the sum of two, high and low; low times low is beyond what rows hold.
-template <int kRows, int kOutputs>
-void add_block_of_sums(const RowTile* first, const RowTile* second, const WeightTile* left,
-                       const WeightTile* right) {
-  add_block<kRows, kOutputs>(first, second, left + 1, right + 1);
-  _tile_loadd(6, left->values, 64);
-  _tile_dpbf16ps(0, 4, 6);
-  if (kOutputs > 1) {
-    _tile_loadd(7, right->values, 64);
-    _tile_dpbf16ps(1, 4, 7);
-  }
-  if (kRows > 1) {
-    _tile_dpbf16ps(2, 5, 6);
-    if (kOutputs > 1) _tile_dpbf16ps(3, 5, 7);
-  }
-  _tile_stream_loadd(4, first[1].values, 64);
-  _tile_dpbf16ps(0, 4, 6);
-  if (kOutputs > 1) _tile_dpbf16ps(1, 4, 7);
-  if (kRows > 1) {
-    _tile_stream_loadd(5, second[1].values, 64);
-    _tile_dpbf16ps(2, 5, 6);
-    if (kOutputs > 1) _tile_dpbf16ps(3, 5, 7);
+// A block of k. Of sums of two, high and low, low times low is beyond what rows hold.
+template <int kRows, int kOutputs, int kTerms>
+void add_block(const RowTile* first, const RowTile* second, const WeightTile* left,
+               const WeightTile* right) {
+  if constexpr (kTerms > 1) {
+    add_product<kRows, kOutputs, true, true>(first, second, left + 1, right + 1);
+    add_product<kRows, kOutputs, false, true>(first, second, left, right);
+    add_product<kRows, kOutputs, true, false>(first + 1, second + 1, left, right);
+  } else {
+    add_product<kRows, kOutputs, true, true>(first, second, left, right);
   }
 }
 
@@ -96,17 +85,12 @@ void multiply_chunk(const RowTile* rows, int64_t to_second, const Chunk<Unit>& w
   if (kOutputs > 1) _tile_zero(1);
   if (kRows > 1) _tile_zero(2);
   if (kRows > 1 && kOutputs > 1) _tile_zero(3);
-  constexpr int64_t kT = kTerms<Unit>;
+  constexpr int kT = kTerms<Unit>;
   const RowTile* second = rows + to_second;
   const WeightTile *left = weights.tiles(0), *right = weights.tiles(1);
   const int64_t n = weights.n_blocks();
   for (int64_t i = 0; i < n; i++) {
-    if constexpr (kT > 1) {
-      add_block_of_sums<kRows, kOutputs>(rows + i * kT, second + i * kT, left + i * kT,
-                                         right + i * kT);
-    } else {
-      add_block<kRows, kOutputs>(rows + i, second + i, left + i, right + i);
-    }
+    add_block<kRows, kOutputs, kT>(rows + i * kT, second + i * kT, left + i * kT, right + i * kT);
     for (int64_t j = i * kT; j < (i + 1) * kT; j++) settle.step(j);
     widening.step();
   }
