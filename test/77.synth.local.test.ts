@@ -307,12 +307,13 @@ describe('refused', () => {
 })
 
 describe('synth', () => {
-  const documents = ['bees', 'rivers', 'bridges', 'violins', 'comets', 'moths'].map((subject) => ({
+  const document = (subject: string) => ({
     id: `${subject}.md`,
     text:
       `# All about ${subject}\n\nWhoever asks about ${subject} will find here the things that everybody who ` +
       `keeps or watches ${subject} has to know before the first winter comes, and one more.\n`,
-  }))
+  })
+  const documents = ['bees', 'rivers', 'bridges', 'violins', 'comets', 'moths'].map(document)
   const run = (more: Partial<SynthOptions> = {}) =>
     synth({
       documents,
@@ -324,16 +325,22 @@ describe('synth', () => {
     })
 
   it('goes on after a stop, and ends with the same bytes', async () => {
+    // So many that some are left when the stop comes, two at a time.
+    const many = {
+      documents: Array.from({ length: 24 }, (_, i) => document(`bees of kind ${i}`)),
+      generator: { model: speaking, threads: 1, sequences: 2 },
+    }
     const [straight, broken] = [at('straight.jsonl'), at('broken.jsonl')]
-    const { rows, dropped } = await run({ output: straight })
+    const { rows, dropped } = await run({ ...many, output: straight })
     expect(rows.length).toBeGreaterThan(0)
-    expect(rows.length + Object.values(dropped).reduce((a, b) => a + b)).toBe(12)
+    expect(rows.length + Object.values(dropped).reduce((a, b) => a + b)).toBe(48)
     expect(rows[0]!.source).toMatchObject({
       method: 'llm',
       generator: expect.stringMatching(/^[0-9a-f]{32}$/),
     })
     const stop = new AbortController()
     const stopped = run({
+      ...many,
       output: broken,
       signal: stop.signal,
       onProgress: ({ phase, done }) => {
@@ -343,9 +350,9 @@ describe('synth', () => {
     await expect(stopped).rejects.toThrow('enough')
     const lines = readFileSync(`${broken}.partial`, 'utf8').split('\n').length - 2
     expect(lines).toBeGreaterThanOrEqual(2)
-    expect(lines).toBeLessThan(6)
+    expect(lines).toBeLessThan(24)
     // Fewer neighbours than before: those that are left.
-    await run({ output: broken })
+    await run({ ...many, output: broken })
     expect(readFileSync(broken).equals(readFileSync(straight))).toBe(true)
     expect(existsSync(`${broken}.partial`)).toBe(false)
   })
