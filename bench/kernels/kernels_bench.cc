@@ -173,6 +173,44 @@ void bench_product(const Kernels& set, const NamedType& type, Shape shape, int64
       operations / busiest[busiest.size() / 2] / 1e9, static_cast<double>(bytes) / t.median / 1e9);
 }
 
+// Gate, up and SwiGLU one after the other, and as one product; one thread.
+void bench_gated(const Kernels& set, const NamedType& type, int64_t m) {
+  if (set.matmul_swiglu == nullptr) return;
+  const int64_t k = 1024, n = 3072;
+  std::mt19937 random_bits(1);
+  std::vector<uint8_t> source(static_cast<size_t>(n) * source_row_bytes(type.type, k));
+  for (auto& byte : source) byte = static_cast<uint8_t>(random_bits() & 0x3f);
+  const size_t bytes = set.packed_bytes(type.type, n, k);
+  Buffer packed[2] = {Buffer(bytes), Buffer(bytes)};
+  for (const Buffer& buffer : packed)
+    set.pack(type.type, source.data(), n, k, 0, (n + set.panel - 1) / set.panel, buffer.data);
+  const Weights gate{type.type, n, k, packed[0].data}, up{type.type, n, k, packed[1].data};
+
+  const RowFormat format = set.row_format(type.type);
+  Buffer in(set.rows_bytes(format, m, k)), out(set.rows_bytes(format, m, n));
+  const Rows rows{format, m, k, in.data}, gated{format, m, n, out.data};
+  std::normal_distribution<float> normal;
+  std::vector<float> x(static_cast<size_t>(k));
+  for (int64_t i = 0; i < m; i++) {
+    for (float& f : x) f = normal(random_bits);
+    set.store_row(x.data(), rows, i);
+  }
+  std::vector<float> gates(static_cast<size_t>(m * n)), ups(gates.size());
+  const Times steps = measure(seconds_each, true, [&] {
+    set.matmul(gate, rows, gates.data(), n, nullptr, 0, 0, 1);
+    set.matmul(up, rows, ups.data(), n, nullptr, 0, 0, 1);
+    for (int64_t i = 0; i < m; i++)
+      set.swiglu_row(gates.data() + i * n, ups.data() + i * n, gated, i);
+  });
+  const Times once =
+      measure(seconds_each, true, [&] { set.matmul_swiglu(gate, up, rows, gated, 0, 1); });
+  const double operations = 4.0 * static_cast<double>(m * n * k);
+  std::printf(
+      "%-12s %-5s gate, up and SwiGLU, m %4lld: %6.0f GOPS (best %.0f); at once %6.0f (%.0f)\n",
+      set.name, type.name, static_cast<long long>(m), operations / steps.median / 1e9,
+      operations / steps.best / 1e9, operations / once.median / 1e9, operations / once.best / 1e9);
+}
+
 void bench_attention(const Kernels& set, int64_t length, int64_t group, bool may_round) {
   const int64_t head_dim = 128;
   std::mt19937 random_bits(1);
@@ -318,6 +356,7 @@ int main(int argc, char** argv) {
         for (int m : row_counts)
           for (Shape shape : kShapes) bench_product(*set, type, shape, m, crew, n);
       }
+      for (int m : row_counts) bench_gated(*set, type, m);
     }
   }
 }

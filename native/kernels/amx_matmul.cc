@@ -295,6 +295,7 @@ void amx_matmul(const Weights& weights, const Rows& rows, float* out, int64_t ou
 
 void amx_matmul_swiglu(const Weights& gate, const Weights& up, const Rows& rows, const Rows& out,
                        int ith, int nth) {
+  if (gate.type == WeightType::kF32) return avx512_matmul_swiglu(gate, up, rows, out, ith, nth);
   switch (gate.type) {
 #define X(name, Unit, Source, values, RowBlock)                      \
   case WeightType::name:                                             \

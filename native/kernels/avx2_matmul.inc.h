@@ -7,7 +7,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "matmul.inc.h"
+#include "gated.inc.h"
 
 namespace qwen3_embed::kernels {
 namespace {
@@ -150,7 +150,7 @@ void part_q8(const Tile& t, int output, int64_t fetch_step) {
 #pragma GCC unroll 8
         for (int i = 0; i < kGroups; i++) {
           const int g = part * kGroups + i;
-          __m256i w[NV];
+          typename Dot<Type::kBits>::Codes w[NV];
           for (int v = 0; v < NV; v++)
             w[v] = Dot<Type::kBits>::prepare(Type::codes(*unit, b, g, half + v));
           for (int r = 0; r < MR; r++) {
@@ -164,9 +164,8 @@ void part_q8(const Tile& t, int output, int64_t fetch_step) {
           const __m256 d = _mm256_set1_ps(rows->d[r]);
           // -128 Σ codes, brought down to this type's offset: exact, since 128 divides it.
           const int32_t* start = Type::kParts == 1 ? rows->start : rows->start_half[part];
-          const __m256i offset = Type::kMins || !Dot<Type::kBits>::kUnsigned
-                                     ? _mm256_setzero_si256()
-                                     : _mm256_set1_epi32(start[r] >> (8 - Type::kBits));
+          const __m256i offset = Type::kMins ? _mm256_setzero_si256()
+                                             : _mm256_set1_epi32(start[r] >> (8 - Type::kBits));
           for (int v = 0; v < NV; v++) {
             const __m256i sum = _mm256_add_epi32(Dot<Type::kBits>::total(acc[r][v]), offset);
             sums[r][v] =
@@ -269,7 +268,7 @@ void tile(const Tile& t) {
 
 }  // namespace
 
-// One symbol per instruction set, named by the source that includes this.
+// Two symbols per instruction set, named by the source that includes this.
 void QWEN3_MATMUL(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
                   const float* add, int64_t add_stride, int ith, int nth) {
   switch (weights.type) {
@@ -277,6 +276,17 @@ void QWEN3_MATMUL(const Weights& weights, const Rows& rows, float* out, int64_t 
   case WeightType::name:                                                                        \
     return each_tile<Unit, RowBlock>(weights, rows, out, out_stride, add, add_stride, ith, nth, \
                                      tile<Unit, RowBlock>);
+    QWEN3_WEIGHT_TYPES(X)
+#undef X
+  }
+}
+
+void QWEN3_MATMUL_SWIGLU(const Weights& gate, const Weights& up, const Rows& rows, const Rows& out,
+                         int ith, int nth) {
+  switch (gate.type) {
+#define X(name, Unit, Source, values, RowBlock) \
+  case WeightType::name:                        \
+    return each_gated_tile<Unit, RowBlock>(gate, up, rows, out, ith, nth, tile<Unit, RowBlock>);
     QWEN3_WEIGHT_TYPES(X)
 #undef X
   }

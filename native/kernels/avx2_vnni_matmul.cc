@@ -1,5 +1,13 @@
 #include <immintrin.h>
 
+#include "vec_avx2.h"
+namespace qwen3_embed::kernels {
+namespace {
+constexpr int kBf16Rows = kRowGroup;
+}
+}  // namespace qwen3_embed::kernels
+// After the vector type it is written over.
+#include "codes_plain.inc.h"
 #include "sets.h"
 
 namespace qwen3_embed::kernels {
@@ -7,11 +15,11 @@ namespace {
 
 template <int>
 struct Dot {
-  static constexpr bool kUnsigned = true;
+  using Codes = __m256i;
   using Sum = __m256i;
   static Sum zero() { return _mm256_setzero_si256(); }
-  static __m256i prepare(__m256i codes) { return codes; }
-  static void step(Sum& sum, __m256i codes, __m256i a, int) {
+  static Codes prepare(__m256i codes) { return codes; }
+  static void step(Sum& sum, Codes codes, __m256i a, int) {
 #if defined(__AVX512VNNI__) && defined(__AVX512VL__)
     sum = _mm256_dpbusd_epi32(sum, codes, a);
 #else
@@ -25,4 +33,5 @@ struct Dot {
 }  // namespace qwen3_embed::kernels
 
 #define QWEN3_MATMUL avx2_vnni_matmul
+#define QWEN3_MATMUL_SWIGLU avx2_vnni_matmul_swiglu
 #include "avx2_matmul.inc.h"

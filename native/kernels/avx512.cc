@@ -34,18 +34,29 @@ void attention_bf16(const Attention& a) {
 
 }  // namespace
 
-const Kernels kAvx512Vnni = {
-    "avx512-vnni", kPanel,        panels_packable, panels_bytes, pack_panels,    plain_row_format,
-    rows_bytes,    avx512_matmul, nullptr,         store_row,    rms_norm,       rms_norm_row,
-    layer_norm,    gelu_row,      swiglu_row,      norm_rope,    attention_vnni, scan};
-const Kernels kAvx512Bf16 = {"avx512-bf16",   kPanel,
-                             panels_packable, panels_bytes,
-                             pack_panels,     row_format_bf16,
-                             rows_bytes,      avx512_bf16_matmul,
-                             nullptr,         store_row,
-                             rms_norm,        rms_norm_row,
-                             layer_norm,      gelu_row,
-                             swiglu_row,      norm_rope,
-                             attention_bf16,  scan};
+const Kernels kAvx512Vnni = {"avx512-vnni", kPanel,         panels_packable,
+                             panels_bytes,  pack_panels,    plain_row_format,
+                             rows_bytes,    avx512_matmul,  avx512_matmul_swiglu,
+                             store_row,     rms_norm,       rms_norm_row,
+                             layer_norm,    gelu_row,       swiglu_row,
+                             norm_rope,     attention_vnni, scan};
+const Kernels kAvx512Bf16 = {"avx512-bf16",
+                             kPanel,
+                             panels_packable,
+                             panels_bytes,
+                             pack_panels,
+                             row_format_bf16,
+                             rows_bytes,
+                             avx512_bf16_matmul,
+                             avx512_bf16_matmul_swiglu,
+                             store_row,
+                             rms_norm,
+                             rms_norm_row,
+                             layer_norm,
+                             gelu_row,
+                             swiglu_row,
+                             norm_rope,
+                             attention_bf16,
+                             scan};
 
 }  // namespace qwen3_embed::kernels

@@ -4,7 +4,17 @@
 
 #include <cstring>
 
+#include "vec_avx512.h"
+namespace qwen3_embed::kernels {
+namespace {
+constexpr int kBf16Rows = kRowGroup;
+}
+}  // namespace qwen3_embed::kernels
+// After the vector type it is written over.
+#include "codes_stepped.inc.h"
+// And these after both.
 #include "avx512_tile.inc.h"
+#include "gated.inc.h"
 #include "sets.h"
 
 namespace qwen3_embed::kernels {
@@ -45,11 +55,13 @@ void tile_bf16(const Tile& t) {
 }
 
 template <int NC>
-void run(const Tile& t) {
+void run_width(const Tile& t) {
   constexpr RunTile* kRuns[kRowGroup] = {tile_bf16<1, NC>, tile_bf16<2, NC>, tile_bf16<3, NC>,
                                          tile_bf16<4, NC>, tile_bf16<5, NC>, tile_bf16<6, NC>};
   kRuns[t.n_rows - 1](t);
 }
+
+void run(const Tile& t) { t.n_outputs > 16 ? run_width<2>(t) : run_width<1>(t); }
 
 }  // namespace
 
@@ -57,9 +69,14 @@ void avx512_bf16_matmul(const Weights& weights, const Rows& rows, float* out, in
                         const float* add, int64_t add_stride, int ith, int nth) {
   if (weights.type != WeightType::kBf16)
     return avx512_matmul(weights, rows, out, out_stride, add, add_stride, ith, nth);
-  each_tile<PackedBf16, RowBlockBf16>(
-      weights, rows, out, out_stride, add, add_stride, ith, nth,
-      [](const Tile& t) { t.n_outputs > 16 ? run<2>(t) : run<1>(t); });
+  each_tile<PackedBf16, RowBlockBf16>(weights, rows, out, out_stride, add, add_stride, ith, nth,
+                                      run);
+}
+
+void avx512_bf16_matmul_swiglu(const Weights& gate, const Weights& up, const Rows& rows,
+                               const Rows& out, int ith, int nth) {
+  if (gate.type != WeightType::kBf16) return avx512_matmul_swiglu(gate, up, rows, out, ith, nth);
+  each_gated_tile<PackedBf16, RowBlockBf16>(gate, up, rows, out, ith, nth, run);
 }
 
 }  // namespace qwen3_embed::kernels

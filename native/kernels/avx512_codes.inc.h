@@ -12,6 +12,7 @@
 
 #include "avx512_decode.inc.h"
 #include "avx512_tile.inc.h"
+#include "gated.inc.h"
 
 namespace qwen3_embed::kernels {
 namespace {
@@ -117,7 +118,6 @@ void run_codes(const Tile& t) {
 
 // ---- many rows: some blocks of two panels are made ready, then multiplied with all of them ----
 
-constexpr int64_t kMostGroups = 96;  // whose sums wait in memory, 73 KB
 constexpr int64_t kManyGroups = 20;  // from here on it pays
 
 // What fits the first-level cache beside a group of rows: 21 KB.
@@ -159,8 +159,6 @@ void make_ready(const Unit& unit, int b, int c, Ready<Decode<Unit>>& to, int i) 
   if constexpr (Type::kMins) _mm512_store_ps(to.mins[i][c], Type::min(unit, b));
 }
 
-using GroupSums = float[kRowGroup][2][16];
-
 // sums += the blocks that are ready, times a group of rows; `fresh`: what is in sums does not
 // count.
 template <class Type>
@@ -170,7 +168,7 @@ void add_ready(const Ready<Type>& ready, const RowBlockSteps* rows, int64_t bloc
   const auto kept = static_cast<__mmask16>(fresh ? 0 : 0xffff);
   __m512 sums[MR][NC];
   for (int r = 0; r < MR; r++)
-    for (int c = 0; c < NC; c++) sums[r][c] = _mm512_maskz_load_ps(kept, memory[r][c]);
+    for (int c = 0; c < NC; c++) sums[r][c] = _mm512_maskz_load_ps(kept, memory[r] + c * kPanel);
   for (int b = 0; b < n; b++, rows += block_stride) {
     fetch_rows(rows + 1);
 #pragma GCC unroll 2
@@ -208,21 +206,23 @@ void add_ready(const Ready<Type>& ready, const RowBlockSteps* rows, int64_t bloc
     }
   }
   for (int r = 0; r < MR; r++)
-    for (int c = 0; c < NC; c++) _mm512_store_ps(memory[r][c], sums[r][c]);
+    for (int c = 0; c < NC; c++) _mm512_store_ps(memory[r] + c * kPanel, sums[r][c]);
 }
 
 void finish_group(const Tile& tile, const GroupSums& memory) {
   __m512 sums[kRowGroup][2];
   for (int r = 0; r < kRowGroup; r++)
-    for (int c = 0; c < 2; c++) sums[r][c] = _mm512_load_ps(memory[r][c]);
+    for (int c = 0; c < 2; c++) sums[r][c] = _mm512_load_ps(memory[r] + c * kPanel);
   finish(tile, sums);
 }
 
-// The first n groups of a stretch, all whole, times both panels of its pair.
-template <class Unit>
-void multiply_ready(const Product& p, const Stretch& stretch, int64_t n) {
+// The first n groups of a stretch, all whole, times both panels of its pair. `next`: the pair to be
+// fetched meanwhile, or null. before(i) is called when group i is about to be done, done(i) when
+// its sums are.
+template <class Unit, class Before, class Done>
+void multiply_ready(const Product& p, const Stretch& stretch, int64_t n, const char* next,
+                    GroupSums* sums, Before before, Done done) {
   using Type = Decode<Unit>;
-  alignas(64) GroupSums sums[kMostGroups];
   alignas(64) Ready<Type> ready;
   // Of a panel, to be fetched while the blocks before are multiplied.
   constexpr auto kLines =
@@ -238,36 +238,78 @@ void multiply_ready(const Product& p, const Stretch& stretch, int64_t n) {
       }
     const auto* rows = static_cast<const RowBlockSteps*>(p.rows.data) + block * p.n_groups;
     const bool is_last = block + n_ready == p.n_blocks;
-    const char* next =
-        is_last ? p.pair(stretch.pair + 1)
+    const char* following =
+        is_last ? next
                 : panel + static_cast<size_t>(block + n_ready) * sizeof(Unit) / Unit::kBlocks;
-    const int64_t fetched = is_last && !stretch.more ? 0 : ceil_div(kLines, n);
+    const int64_t fetched = following == nullptr ? 0 : ceil_div(kLines, n);
     for (int64_t i = 0; i < n; i++) {
       for (int64_t line = i * fetched; line < (i + 1) * fetched; line++)
-        for (size_t c = 0; c < 2; c++) prefetch(next + c * p.panel_bytes + line * 64);
-      if (is_last) fetch_outputs(tile_of(p, stretch, stretch.first + i));
+        for (size_t c = 0; c < 2; c++) prefetch(following + c * p.panel_bytes + line * 64);
+      if (is_last) before(i);
       add_ready(ready, rows + stretch.first + i, p.n_groups, n_ready, block == 0, sums[i]);
-      if (is_last) finish_group(tile_of(p, stretch, stretch.first + i), sums[i]);
+      if (is_last) done(i);
     }
   }
 }
 
 template <class Unit>
-void multiply_codes(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
-                    const float* add, int64_t add_stride, int ith, int nth) {
+Product product_of_codes(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
+                         const float* add, int64_t add_stride) {
   Product p = product_of<Unit, RowBlockSteps>(weights, rows, out, out_stride, add, add_stride);
   p.group_bytes = sizeof(RowBlockSteps);
   p.block_bytes = static_cast<size_t>(p.n_groups) * sizeof(RowBlockSteps);
-  const int64_t n_whole = rows.m / kRowGroup;
+  return p;
+}
+
+// Of a stretch's groups, those that are whole.
+int64_t n_whole_groups(const Product& p, const Stretch& stretch) {
+  return min_of(stretch.last, p.rows.m / kRowGroup) - stretch.first;
+}
+
+template <class Unit>
+void run_few(const Tile& t) {
+  t.n_outputs > 16 ? run_codes<Unit, 2>(t) : run_codes<Unit, 1>(t);
+}
+
+template <class Unit>
+void multiply_codes(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
+                    const float* add, int64_t add_stride, int ith, int nth) {
+  const Product p = product_of_codes<Unit>(weights, rows, out, out_stride, add, add_stride);
+  alignas(64) GroupSums sums[kMostGroups];
   each_stretch(p, kMostGroups, ith, nth, [&](Stretch stretch) {
-    const int64_t n = min_of(stretch.last, n_whole) - stretch.first;
+    const int64_t n = n_whole_groups(p, stretch);
     if (n >= kManyGroups && weights.n - stretch.pair * kPair > kPanel) {
-      multiply_ready<Unit>(p, stretch, n);
+      const auto tile = [&](int64_t i) { return tile_of(p, stretch, stretch.first + i); };
+      multiply_ready<Unit>(
+          p, stretch, n, stretch.more ? p.pair(stretch.pair + 1) : nullptr, sums,
+          [&](int64_t i) { fetch_outputs(tile(i)); },
+          [&](int64_t i) { finish_group(tile(i), sums[i]); });
       stretch.first += n;
     }
-    each_tile_of(p, stretch, [](const Tile& t) {
-      t.n_outputs > 16 ? run_codes<Unit, 2>(t) : run_codes<Unit, 1>(t);
-    });
+    each_tile_of(p, stretch, run_few<Unit>);
+  });
+}
+
+template <class Unit>
+void multiply_gated_codes(const Weights& gate, const Weights& up, const Rows& rows, const Rows& out,
+                          int ith, int nth) {
+  const Product gates = product_of_codes<Unit>(gate, rows, nullptr, 0, nullptr, 0);
+  const Product ups = product_of_codes<Unit>(up, rows, nullptr, 0, nullptr, 0);
+  alignas(64) GroupSums gate_sums[kMostGroups];
+  alignas(64) GroupSums up_sums[kMostGroups];
+  each_stretch(gates, kMostGroups, ith, nth, [&](Stretch stretch) {
+    const int64_t n = n_whole_groups(gates, stretch);
+    if (n >= kManyGroups) {
+      const auto nothing = [](int64_t) {};
+      multiply_ready<Unit>(gates, stretch, n, ups.pair(stretch.pair), gate_sums, nothing, nothing);
+      multiply_ready<Unit>(ups, stretch, n, stretch.more ? gates.pair(stretch.pair + 1) : nullptr,
+                           up_sums, nothing, [&](int64_t i) {
+                             store_gated(gate_sums[i], up_sums[i], out, stretch.first + i,
+                                         stretch.pair);
+                           });
+      stretch.first += n;
+    }
+    each_gated_tile_of(gates, ups, stretch, gate_sums, out, run_few<Unit>);
   });
 }
 

@@ -3,6 +3,15 @@
 
 #include <type_traits>
 
+#include "vec_avx512.h"
+namespace qwen3_embed::kernels {
+namespace {
+constexpr int kBf16Rows = kRowGroup;
+}
+}  // namespace qwen3_embed::kernels
+// After the vector type it is written over.
+#include "codes_stepped.inc.h"
+// And these after both.
 #include "avx512_codes.inc.h"
 #include "sets.h"
 
@@ -69,15 +78,29 @@ void run_f32(const Tile& t) {
   kRuns[t.n_rows - 1](t);
 }
 
+template <class Unit>
+void run_floats(const Tile& t) {
+  t.n_outputs > 16 ? run_f32<Unit, 2>(t) : run_f32<Unit, 1>(t);
+}
+
 template <class Unit, class RowBlock>
 void multiply(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
               const float* add, int64_t add_stride, int ith, int nth) {
   if constexpr (std::is_same_v<RowBlock, RowBlockQ8>) {
     multiply_codes<Unit>(weights, rows, out, out_stride, add, add_stride, ith, nth);
   } else {
-    each_tile<Unit, RowBlock>(
-        weights, rows, out, out_stride, add, add_stride, ith, nth,
-        [](const Tile& t) { t.n_outputs > 16 ? run_f32<Unit, 2>(t) : run_f32<Unit, 1>(t); });
+    each_tile<Unit, RowBlock>(weights, rows, out, out_stride, add, add_stride, ith, nth,
+                              run_floats<Unit>);
+  }
+}
+
+template <class Unit, class RowBlock>
+void multiply_gated(const Weights& gate, const Weights& up, const Rows& rows, const Rows& out,
+                    int ith, int nth) {
+  if constexpr (std::is_same_v<RowBlock, RowBlockQ8>) {
+    multiply_gated_codes<Unit>(gate, up, rows, out, ith, nth);
+  } else {
+    each_gated_tile<Unit, RowBlock>(gate, up, rows, out, ith, nth, run_floats<Unit>);
   }
 }
 
@@ -89,6 +112,17 @@ void avx512_matmul(const Weights& weights, const Rows& rows, float* out, int64_t
 #define X(name, Unit, Source, values, RowBlock) \
   case WeightType::name:                        \
     return multiply<Unit, RowBlock>(weights, rows, out, out_stride, add, add_stride, ith, nth);
+    QWEN3_WEIGHT_TYPES(X)
+#undef X
+  }
+}
+
+void avx512_matmul_swiglu(const Weights& gate, const Weights& up, const Rows& rows, const Rows& out,
+                          int ith, int nth) {
+  switch (gate.type) {
+#define X(name, Unit, Source, values, RowBlock) \
+  case WeightType::name:                        \
+    return multiply_gated<Unit, RowBlock>(gate, up, rows, out, ith, nth);
     QWEN3_WEIGHT_TYPES(X)
 #undef X
   }

@@ -140,8 +140,8 @@ struct Kernels {
                  const float* add, int64_t add_stride, int ith, int nth);
 
   // out[i] = swiglu_row of what matmul writes for gate and for up, without the floats between: both
-  // are of one type whose rows are kBf16 or kBf16Sums, out has that format too and out.k == gate.n.
-  // Null where a set gains nothing by it.
+  // are of one type, out has the format of its rows too and out.k == gate.n. Null where a set gains
+  // nothing by it.
   void (*matmul_swiglu)(const Weights& gate, const Weights& up, const Rows& rows, const Rows& out,
                         int ith, int nth);
 

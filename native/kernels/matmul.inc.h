@@ -91,8 +91,13 @@ void each_stretch(const Product& p, int64_t chunk, int ith, int nth, Run run) {
   }
 }
 
-// A group of a stretch.
-[[maybe_unused]] Tile tile_of(const Product& p, const Stretch& stretch, int64_t group) {
+// Groups whose sums wait in memory, 73 KB.
+constexpr int64_t kMostGroups = 96;
+using GroupSums = float[kRowGroup][kPair];
+
+// A group of a stretch, its sums wanted at `out`.
+[[maybe_unused]] Tile tile_into(float* out, int64_t out_stride, const Product& p,
+                                const Stretch& stretch, int64_t group) {
   const int64_t row = group * kRowGroup, output = stretch.pair * kPair;
   Tile tile;
   tile.rows = p.group(group);
@@ -100,14 +105,25 @@ void each_stretch(const Product& p, int64_t chunk, int ith, int nth, Run run) {
   tile.panel = p.pair(stretch.pair);
   tile.panel_bytes = p.panel_bytes;
   tile.n_blocks = p.n_blocks;
-  tile.out = p.out + row * p.out_stride + output;
-  tile.out_stride = p.out_stride;
-  tile.add = p.add ? p.add + row * p.add_stride + output : nullptr;
-  tile.add_stride = p.add_stride;
+  tile.out = out;
+  tile.out_stride = out_stride;
+  tile.add = nullptr;
+  tile.add_stride = 0;
   tile.n_rows = static_cast<int>(min_of(kRowGroup, p.rows.m - row));
   tile.n_outputs = static_cast<int>(min_of(kPair, p.weights.n - output));
   tile.fetch = nullptr;
   tile.fetch_step = 0;
+  return tile;
+}
+
+// A group of a stretch.
+[[maybe_unused]] Tile tile_of(const Product& p, const Stretch& stretch, int64_t group) {
+  const int64_t row = group * kRowGroup, output = stretch.pair * kPair;
+  Tile tile = tile_into(p.out + row * p.out_stride + output, p.out_stride, p, stretch, group);
+  if (p.add) {
+    tile.add = p.add + row * p.add_stride + output;
+    tile.add_stride = p.add_stride;
+  }
   return tile;
 }
 
@@ -118,29 +134,38 @@ void each_stretch(const Product& p, int64_t chunk, int ith, int nth, Run run) {
       prefetch_to_write(tile.out + r * tile.out_stride + o);
 }
 
+// `pair` is to be fetched while the tiles of a stretch run, a part of it by each.
+[[maybe_unused]] void fetch_meanwhile(Tile& tile, const Product& p, const char* pair, int64_t i,
+                                      int64_t n_tiles) {
+  const auto lines = static_cast<int64_t>(2 * p.panel_bytes / 64);
+  tile.fetch = pair + lines * i / n_tiles * 64;
+  tile.fetch_step = ceil_div(ceil_div(lines, n_tiles), p.n_blocks);
+}
+
 // Calls run(Tile) for every group of a stretch.
 template <class Run>
 void each_tile_of(const Product& p, const Stretch& stretch, Run run) {
   const int64_t groups = stretch.last - stretch.first;
-  const auto lines = static_cast<int64_t>(2 * p.panel_bytes / 64);
   for (int64_t i = 0; i < groups; i++) {
     Tile tile = tile_of(p, stretch, stretch.first + i);
-    tile.fetch = p.pair(stretch.pair + 1) + lines * i / groups * 64;
-    tile.fetch_step = stretch.more ? ceil_div(ceil_div(lines, groups), p.n_blocks) : 0;
+    if (stretch.more) fetch_meanwhile(tile, p, p.pair(stretch.pair + 1), i, groups);
     fetch_outputs(tile);
     run(tile);
   }
 }
 
-// Calls run(Tile) for part ith of nth. Work goes in chunks of rows that stay in the second-level
-// cache, but not so few that fetching the weights again for each chunk would show; within a chunk
-// down the rows, then to the next pair.
+// Work goes in chunks of rows that stay in the second-level cache, but not so few that fetching the
+// weights again for each chunk would show.
+[[maybe_unused]] int64_t groups_at_once(const Product& p) {
+  return max_of(16, static_cast<int64_t>((size_t{512} << 10) / p.group_bytes));
+}
+
+// Calls run(Tile) for part ith of nth: within a chunk down the rows, then to the next pair.
 template <class Unit, class RowBlock, class Run>
 void each_tile(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
                const float* add, int64_t add_stride, int ith, int nth, Run run) {
   const Product p = product_of<Unit, RowBlock>(weights, rows, out, out_stride, add, add_stride);
-  const auto fit = static_cast<int64_t>((size_t{512} << 10) / p.group_bytes);
-  each_stretch(p, fit < 16 ? 16 : fit, ith, nth,
+  each_stretch(p, groups_at_once(p), ith, nth,
                [&](const Stretch& stretch) { each_tile_of(p, stretch, run); });
 }
 

@@ -1,69 +1,16 @@
-// The row functions, over a vector type. Each instruction set's source includes this after its own
-// Vec, kBf16Rows (how many rows of BF16 stand interleaved) and one of codes_*.inc.h (how its rows
-// of codes are scaled and stand); internal linkage keeps the copies apart.
+// The row functions, over a vector type. Each instruction set's source includes this after what
+// row_blocks.inc.h asks for; internal linkage keeps the copies apart.
 #pragma once
 
 #include <math.h>
 
-#include <cstring>
-
-#include "layout.h"
+#include "row_blocks.inc.h"
 #include "swiglu.inc.h"
 
 namespace qwen3_embed::kernels {
 namespace {
 
 constexpr int kVectors = kBlock / Vec::kLanes;  // per block of 32
-
-uint16_t bf16_of(uint32_t bits) {
-  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>(bits >> 16 | 0x40u);
-  return static_cast<uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
-}
-
-// Each of 32 values as the sum of two BF16 numbers. What is not finite is so in the first.
-void store_sums(const float* x, uint16_t* high, uint16_t* low) {
-  for (int i = 0; i < kBlock; i++) {
-    uint32_t bits;
-    memcpy(&bits, x + i, sizeof bits);
-    high[i] = bf16_of(bits);
-    const uint32_t shown_bits = static_cast<uint32_t>(high[i]) << 16;
-    float shown;
-    memcpy(&shown, &shown_bits, sizeof shown);
-    const float rest = x[i] - shown;
-    memcpy(&bits, &rest, sizeof bits);
-    low[i] = bf16_of(bits);
-  }
-}
-
-void store_block(const float* x, const Rows& rows, int64_t row, int64_t block) {
-  const int64_t index = row / kRowGroup * (rows.k / kBlock) + block, r = row % kRowGroup;
-  switch (rows.format) {
-    case RowFormat::kQ8:
-      return store_q8(x, code_block(rows, row / kRowGroup, block), r);
-    case RowFormat::kPlain:
-      memcpy(static_cast<float*>(rows.data) + row * rows.k + block * kBlock, x,
-             sizeof(float) * kBlock);
-      return;
-    case RowFormat::kF32:
-      memcpy(static_cast<RowBlockF32*>(rows.data)[index].values[r], x, sizeof(float) * kBlock);
-      return;
-    case RowFormat::kBf16: {
-      const int64_t group = row / kBf16Rows * (rows.k / kBlock) + block;
-      auto* blocks = static_cast<RowsOfBf16<kBf16Rows>*>(rows.data);
-      uint16_t* to = blocks[group].values[row % kBf16Rows];
-      uint32_t bits[kBlock];
-      memcpy(bits, x, sizeof bits);
-      for (int i = 0; i < kBlock; i++) to[i] = bf16_of(bits[i]);
-      return;
-    }
-    case RowFormat::kBf16Sums: {
-      const int64_t group = row / kBf16Rows * (rows.k / kBlock) + block;
-      auto* blocks = static_cast<RowsOfBf16<kBf16Rows>*>(rows.data) + group * 2;
-      store_sums(x, blocks[0].values[row % kBf16Rows], blocks[1].values[row % kBf16Rows]);
-      return;
-    }
-  }
-}
 
 void store_row(const float* x, const Rows& rows, int64_t row) {
   for (int64_t block = 0; block < rows.k / kBlock; block++)

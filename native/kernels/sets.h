@@ -24,21 +24,26 @@ extern const Kernels kAvx512Bf16;
 
 using Matmul = void(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
                     const float* add, int64_t add_stride, int ith, int nth);
+using MatmulSwiglu = void(const Weights& gate, const Weights& up, const Rows& rows, const Rows& out,
+                          int ith, int nth);
 Matmul avx2_matmul;
+MatmulSwiglu avx2_matmul_swiglu;
 Matmul avx512_matmul;
+MatmulSwiglu avx512_matmul_swiglu;
 Matmul avx512_bf16_matmul;
+MatmulSwiglu avx512_bf16_matmul_swiglu;
 void avx512_bf16_attention(const Attention& attention);  // that may round
 #endif
 #ifdef QWEN3_KERNELS_AMX
 extern const Kernels kAmx;
 Matmul amx_matmul;
-void amx_matmul_swiglu(const Weights& gate, const Weights& up, const Rows& rows, const Rows& out,
-                       int ith, int nth);
+MatmulSwiglu amx_matmul_swiglu;
 void amx_attention(const Attention& attention);  // that may round
 #endif
 #ifdef QWEN3_KERNELS_AVXVNNI
 extern const Kernels kAvx2Vnni;
 Matmul avx2_vnni_matmul;
+MatmulSwiglu avx2_vnni_matmul_swiglu;
 void avx2_vnni_rounded_attention(const Attention& attention);
 #endif
 

@@ -381,7 +381,7 @@ void test_matmul(const Kernels& set, const TypeFacts& facts, int64_t m, int64_t 
 
 // The gated product is what its steps are, in any number of parts, and writes nothing else.
 void test_gated(const Kernels& set, const TypeFacts& facts, int64_t m, int64_t n, int64_t k) {
-  if (set.matmul_swiglu == nullptr || set.row_format(facts.type) == RowFormat::kF32) return;
+  if (set.matmul_swiglu == nullptr) return;
   const std::vector<uint8_t> source[] = {random_source(facts, n, k, Style::kRandom),
                                          random_source(facts, n, k, Style::kRandom)};
   const size_t bytes = set.packed_bytes(facts.type, n, k);
@@ -414,6 +414,8 @@ void test_products(const Kernels& set) {
   for (const TypeFacts& facts : kTypes) {
     for (int64_t m : {1, 16, 17, 40}) test_gated(set, facts, m, 96, 512);
     test_gated(set, facts, 70, 64, 2048);
+    test_gated(set, facts, 6 * 25 + 4, 64, 512);
+    test_gated(set, facts, 6 * 117 + 1, 32, 256);
     CHECK(set.packable(static_cast<uint32_t>(facts.type), 256), "%s", facts.name);
     CHECK(
         source_row_bytes(facts.type, 512) == static_cast<size_t>(512 / facts.values * facts.bytes),

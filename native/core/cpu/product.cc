@@ -141,9 +141,8 @@ bool run_swiglu(Crew& crew, const Abort& abort, const Inputs& inputs, const Prod
   const kernels::Weights *gates = gate.weights(), *values = up.weights();
   const auto multiply = inputs.kernels().matmul_swiglu;
   const kernels::RowFormat form = gate.form();
-  const bool has_bf16 = form == kernels::RowFormat::kBf16 || form == kernels::RowFormat::kBf16Sums;
-  if (multiply == nullptr || !has_bf16 || gates == nullptr || values == nullptr ||
-      gates->type != values->type || !to.asked_only(form)) {
+  if (multiply == nullptr || gates == nullptr || values == nullptr || gates->type != values->type ||
+      !to.asked_only(form)) {
     return false;
   }
   const int64_t n_parts = gate.n_parts(2 * inputs.n_rows(), crew.n_threads());
