@@ -8,7 +8,7 @@ import { summarise } from './summary.mjs'
 import { figure, heading, megabytes, table } from './table.mjs'
 import { trialNamed, trials } from './trials.mjs'
 
-// `transformers-js` and `onnxruntime` need files of their own and are asked for by name.
+// `transformers-js`, `onnxruntime` and `llama-server` need files of their own and are asked for by name.
 const known = ['node-llama-cpp', 'node-llama-cpp-pool', 'ours', 'ours-ggml', 'ours-generic']
 const { values: options } = parseArgs({
   options: {
