@@ -11,8 +11,9 @@ namespace qwen3_embed {
 namespace {
 
 // Enough rows that weights are read from memory seldom, few enough that a tile's activations stay
-// in the cache and cost little beside the weights.
-constexpr int32_t kTile = 512;
+// in the cache and cost little beside the weights. Many threads have more cache together, and need
+// more rows for as long a step.
+int32_t tile_for(int n_threads) { return n_threads <= 16 ? 512 : n_threads <= 32 ? 1024 : 2048; }
 
 // Sequences cost a few words each beside their tokens.
 constexpr int kMaxSequences = 4096;
@@ -31,7 +32,8 @@ Workspace make_workspace(std::shared_ptr<const Network> network, const PackedOpt
   auto crew = std::make_unique<Crew>(std::max(options.n_threads, 1));
   auto packed = pack_network(std::move(network), options.kernels, *crew, options.abort_load,
                              options.on_progress);
-  return {std::move(crew), std::move(packed), options.tile > 0 ? options.tile : kTile};
+  return {std::move(crew), std::move(packed),
+          options.tile > 0 ? options.tile : tile_for(options.n_threads)};
 }
 
 }  // namespace

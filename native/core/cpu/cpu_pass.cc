@@ -83,7 +83,7 @@ void CpuPass::take_step(const Abort& abort) {
 void CpuPass::embed(const Abort& abort) {
   float* hidden = rows_.hidden.floats();
   const int64_t n_embd = net_.n_embd;
-  work_.each_row(trie_.n_rows(), abort, [&](int32_t row, Bench& bench) {
+  work_.each_row("embed", trie_.n_rows(), abort, [&](int32_t row, Bench& bench) {
     const auto i = static_cast<size_t>(row);
     float* x = hidden + row * n_embd;
     read_row(*net_.file, net_.token_embd, trie_.ids[i], bench.bytes, x);

@@ -12,7 +12,9 @@ constexpr int64_t kAdaptedRows = 48;
 
 int64_t rows_at_once(int64_t n_rows, int n_threads) {
   constexpr int64_t kMost = 8, kPiecesPerThread = 3;
-  return std::clamp<int64_t>(n_rows / (n_threads * kPiecesPerThread), 1, kMost);
+  // A row takes about a microsecond; handing an item to one of many threads takes nearly as long.
+  const int64_t least = std::clamp(n_threads / 16, 1, 8);
+  return std::clamp<int64_t>(n_rows / (n_threads * kPiecesPerThread), least, kMost);
 }
 
 Workspace::Workspace(std::unique_ptr<Crew> crew, std::shared_ptr<const CpuNetwork> network,
@@ -93,6 +95,7 @@ void Workspace::add(const Abort& abort, const CpuAdapters& adapters, const std::
                     int64_t n_rows) {
   const int64_t width = adapters.a->n_out();
   const int64_t n_pieces = (n_rows + kAdaptedRows - 1) / kAdaptedRows;
+  crew_->tell("adapters");
   crew_->each(n_pieces * static_cast<int64_t>(tasks.size()), abort, [&](int64_t item, int worker) {
     const Task& task = tasks[static_cast<size_t>(item / n_pieces)];
     const int64_t first = item % n_pieces * kAdaptedRows,
@@ -122,7 +125,7 @@ void Workspace::grow_angles(int32_t n_positions, const Abort& abort) {
   // Passes that use them keep those they have, should this fail.
   Buffer more(float_bytes(n_positions, dim));
   const float* factors = net.rope_factors.empty() ? nullptr : net.rope_factors.data();
-  each_row(n_positions, abort, [&](int32_t position, Bench&) {
+  each_row("angles", n_positions, abort, [&](int32_t position, Bench&) {
     kernels::rope_angles(position, dim, net.rope_theta, factors,
                          more.floats() + int64_t{position} * dim);
   });

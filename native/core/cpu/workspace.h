@@ -44,9 +44,9 @@ class Workspace {
 
   // Room for a tile of a pack of n_rows.
   void reserve(int32_t n_rows);
-  // work(row, bench) for each row, by all threads.
+  // work(row, bench) for each row, by all threads. `what` they do is for a log.
   template <typename Work>
-  void each_row(int32_t n_rows, const Abort& abort, const Work& work);
+  void each_row(const char* what, int32_t n_rows, const Abort& abort, const Work& work);
   void multiply(const Abort& abort, const Inputs& inputs, const std::vector<Task>& tasks) {
     run_products(*crew_, abort, ggml_, inputs, tasks);
   }
@@ -82,8 +82,9 @@ class Workspace {
 };
 
 template <typename Work>
-void Workspace::each_row(int32_t n_rows, const Abort& abort, const Work& work) {
+void Workspace::each_row(const char* what, int32_t n_rows, const Abort& abort, const Work& work) {
   const auto at_once = static_cast<int32_t>(rows_at_once(n_rows, crew_->n_threads()));
+  crew_->tell(what);
   crew_->each((n_rows + at_once - 1) / at_once, abort, [&](int64_t item, int worker) {
     const auto begin = static_cast<int32_t>(item) * at_once,
                end = std::min(n_rows, begin + at_once);
