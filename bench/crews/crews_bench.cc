@@ -115,9 +115,8 @@ void play_workload(const Recorder& recorder, const Workload& workload, const Arg
   std::map<int, Recorded> recorded;
   for (int width = 1; width <= arguments.most; width *= 2)
     recorded.emplace(width, recorder.record(workload, width, arguments.repeats));
-  const double work_us = recorded.at(1).items_us();
   std::printf("\n%s: %d x %d tokens, %.1f ms of one core\n", workload.name.c_str(),
-              workload.n_texts, workload.n_tokens, work_us / 1e3);
+              workload.n_texts, workload.n_tokens, recorded.at(1).items_us() / 1e3);
   for (int n = 1; n <= arguments.most; n *= 2) {
     std::printf("  %3d threads:", n);
     for (int n_crews = 1; n_crews <= (bulk ? n : 1); n_crews *= 2) {
@@ -126,7 +125,9 @@ void play_workload(const Recorder& recorder, const Workload& workload, const Arg
       const int times = n_crews > 1 ? 2 : 1;
       const Played played = play(pass.rounds, n_crews, width, times, machine);
       const double per_pass = played.us / (n_crews * times);
-      const double percent = 100 * work_us / (n * per_pass);
+      // Of the threads' time in items. What items take varies more from run to run on a machine
+      // with neighbours than by how the work is cut.
+      const double percent = 100 * pass.items_us() / (width * per_pass * n_crews);
       if (n_crews == 1) {
         std::printf(" one crew %5.1f %% (%.2f ms)", percent, per_pass / 1e3);
       } else {

@@ -18,19 +18,17 @@ int64_t rows_at_once(int64_t n_rows, int n_threads) {
 }
 
 Workspace::Workspace(std::unique_ptr<Crew> crew, std::shared_ptr<const CpuNetwork> network,
-                     int32_t tile)
+                     int32_t tile, std::shared_ptr<Benches> benches, size_t first_bench)
     : embd_inputs(*network->kernels, network->network->n_embd),
       q_inputs(*network->kernels, network->network->n_q()),
       ff_inputs(*network->kernels, network->network->n_ff),
       net_(std::move(network)),
       crew_(std::move(crew)),
       tile_(tile),
-      benches_(static_cast<size_t>(crew_->n_threads())),
-      scratch_(kernels::kAttentionScratch * benches_.size()) {
-  for (size_t i = 0; i < benches_.size(); ++i) {
-    benches_[i].row.resize(static_cast<size_t>(this->network().n_embd));
-    benches_[i].attention_scratch =
-        static_cast<uint8_t*>(scratch_.data()) + i * kernels::kAttentionScratch;
+      benches_(std::move(benches)),
+      first_bench_(first_bench) {
+  for (int worker = 0; worker < crew_->n_threads(); ++worker) {
+    bench(worker).row.resize(static_cast<size_t>(this->network().n_embd));
     if (net_->uses_ggml) ggml_.push_back(std::make_unique<GgmlWorker>());
   }
   ask_for_forms();
@@ -47,7 +45,8 @@ void Workspace::ask_for_forms() {
     width_ = std::max(width_, adapters->a->n_out());
     for (const CpuAdapters::Part& part : adapters->parts) {
       rank = std::max(rank, part.b->n_in());
-      for (Bench& bench : benches_) {
+      for (int worker = 0; worker < crew_->n_threads(); ++worker) {
+        Bench& bench = this->bench(worker);
         if (bench.low_rows == nullptr) bench.low_rows = std::make_unique<Inputs>(kernel(), 0);
         bench.low_rows->ask_for(part.b->form());
       }
@@ -65,7 +64,8 @@ void Workspace::ask_for_forms() {
       ask_beside(ff_inputs, adapters->down);
     }
   }
-  for (Bench& bench : benches_) {
+  for (int worker = 0; worker < crew_->n_threads(); ++worker) {
+    Bench& bench = this->bench(worker);
     if (bench.low_rows == nullptr) continue;
     bench.low_row.resize(static_cast<size_t>(rank));
     bench.low_rows->resize(kAdaptedRows, rank);

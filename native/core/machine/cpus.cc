@@ -165,6 +165,19 @@ Cpus read_cpus(const std::string& root, const std::optional<std::vector<int>>& a
 
 #endif
 
+// A crew of more than some eight threads waits longer for its slowest and for turns to take items
+// than it gains (modelled: bench/crews). But each crew holds a pack and the memory of its steps, so
+// there are so many at most. On other systems than Linux nothing of this was ever run.
+int default_crews(int n_threads) {
+#ifdef __linux__
+  constexpr int kFewestThreads = 8, kMostCrews = 8;
+  return std::clamp(n_threads / kFewestThreads, 1, kMostCrews);
+#else
+  static_cast<void>(n_threads);
+  return 1;
+#endif
+}
+
 // Whole CPUs: a thread beyond them is stopped by the quota in the middle of a step, and all others
 // wait for it.
 Threads default_threads(const Cpus& cpus) {
