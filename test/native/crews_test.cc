@@ -76,7 +76,7 @@ size_t n_different(const Call& a, const Call& b) {
 }
 
 void same_bits() {
-  const std::vector<std::string> texts = bodies(150, 1), others = bodies(20, 2);
+  const std::vector<std::string> texts = bodies(80, 1), others = bodies(20, 2);
   Ends ends;
   Loaded one(options_for(mini(), 1));
   const auto expected = start(one, ends, bulk(), texts);
@@ -115,10 +115,10 @@ void few_texts_are_not_dealt() {
 void interactive_texts_go_first() {
   Loaded model(options_for(mini(), 2));
   Ends ends, of_queries;
-  const auto call = start(model, ends, bulk(), bodies(1500, 3));
+  const auto call = start(model, ends, bulk(), bodies(600, 3));
   CHECK(wait_for_progress(*call, 1));
   size_t n_meanwhile = 0;
-  for (int i = 1; i <= 20; ++i) {
+  for (int i = 1; i <= 12; ++i) {
     const size_t before = call->n_progress;
     const auto query =
         start(model, of_queries, interactive(), {"what is asked " + std::to_string(i)});
@@ -126,13 +126,13 @@ void interactive_texts_go_first() {
     CHECK(query->n_settled == 1 && !query->job->failure);
     n_meanwhile += call->n_progress - before;
   }
-  // 20 queries beside packs of about 8 texts: 1,500 texts are far from done.
+  // 12 queries beside packs of about 8 texts: 600 texts are far from done.
   CHECK(call->n_settled == 0);
-  CHECK(n_meanwhile < 400);
+  CHECK(n_meanwhile < 300);
   // While interactive texts never cease, bulk texts go on all the same.
   Ends of_many;
   const size_t before = call->n_progress;
-  const auto many = start(model, of_many, interactive(), bodies(700, 4));
+  const auto many = start(model, of_many, interactive(), bodies(300, 4));
   CHECK(of_many.wait_for(1));
   CHECK(call->n_progress > before || call->n_settled == 1);
   call->job->abort();
@@ -142,11 +142,11 @@ void interactive_texts_go_first() {
 
 void aborts() {
   Loaded model(options_for(mini(), 2));
-  const std::vector<std::string> texts = bodies(300, 5);
+  const std::vector<std::string> texts = bodies(100, 5);
   for (int i = 0; i < 12; ++i) {
     Ends ends;
     const auto call = start(model, ends, bulk(), texts);
-    if (i % 3 > 0) CHECK(wait_for_progress(*call, i % 3 == 1 ? 1 : 40));
+    if (i % 3 > 0) CHECK(wait_for_progress(*call, i % 3 == 1 ? 1 : 20));
     call->job->abort();
     model.lane().wake();
     CHECK(ends.wait_for(1));
@@ -168,7 +168,7 @@ void aborts() {
 }
 
 void closes() {
-  const std::vector<std::string> texts = bodies(200, 6);
+  const std::vector<std::string> texts = bodies(80, 6);
   {
     Loaded model(options_for(mini(), 2));
     Ends ends;
@@ -194,7 +194,7 @@ void notices_a_changed_file() {
   std::filesystem::copy_file(mini(), path);
   Loaded model(options_for(path, 2));
   Ends ends;
-  const auto call = start(model, ends, bulk(), bodies(1500, 7));
+  const auto call = start(model, ends, bulk(), bodies(400, 7));
   CHECK(wait_for_progress(*call, 1));
   std::ofstream(path, std::ios::binary | std::ios::app) << "more";
   CHECK(ends.wait_for(1));

@@ -16,7 +16,7 @@
 
 namespace qwen3_embed {
 
-inline constexpr auto kPatience = std::chrono::seconds(20);
+inline constexpr auto kPatience = std::chrono::seconds(90);
 
 // Counts ends, without memory.
 class Ends {

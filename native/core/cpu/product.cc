@@ -53,7 +53,7 @@ class KernelProduct final : public Product {
   int64_t n_parts(int64_t n_rows, int n_threads) const override {
     const int step = n_threads <= kManyThreads ? 0 : n_threads <= kVeryMany ? 1 : 2;
     // Some microseconds: less is not worth handing out.
-    const int64_t least_work = int64_t{1} << (18 + step);
+    const int64_t least_work = int64_t{1} << (18 + 2 * step);
     const int64_t panel = kernels_.panel, n_panels = (n_out_ + panel - 1) / panel;
     const int64_t most = std::max<int64_t>(1, n_rows * n_in_ * n_out_ / least_work);
     return std::min({most, n_panels * row_pieces(n_rows), n_threads * (kPartsPerThread >> step)});
