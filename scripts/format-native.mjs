@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const files = ['native', 'test/native', 'bench/kernels'].flatMap((folder) =>
+const files = ['native', 'test/native', 'bench/kernels', 'bench/crews'].flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true })
     .filter((name) => /\.(cc|h)$/.test(name))
     .map((name) => join(folder, name)),

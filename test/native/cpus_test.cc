@@ -76,6 +76,14 @@ void bare_machine() {
   CHECK(default_threads(cpus).n == 4 && default_threads(cpus).reason == "4 physical cores");
 }
 
+void crews() {
+  for (const int n_threads : {0, 1, 8, 31}) CHECK(default_crews(n_threads) == 1);
+#ifdef __linux__
+  CHECK(default_crews(32) == 4 && default_crews(63) == 7);
+  CHECK(default_crews(64) == 8 && default_crews(192) == 8);
+#endif
+}
+
 void affinity() {
   const Tree tree;
   CHECK(tree.read({0, 4}).n_cores == 1 && tree.read({0, 4}).n_nodes == 1);
@@ -206,6 +214,7 @@ int main(int argc, char** argv) {
   }
 #endif
   bare_machine();
+  crews();
   affinity();
   quota_v2();
   quota_in_a_container();

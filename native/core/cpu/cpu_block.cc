@@ -10,7 +10,7 @@ namespace qwen3_embed {
 void CpuPass::read(const float* hidden, const Norm& norm, int32_t n_rows, const Abort& abort) {
   Inputs& inputs = work_.embd_inputs;
   inputs.resize(n_rows);
-  work_.each_row(n_rows, abort, [&](int32_t row, Bench&) {
+  work_.each_row("read", n_rows, abort, [&](int32_t row, Bench&) {
     const float* x = hidden + int64_t{row} * net_.n_embd;
     if (net_.norms_come_after) {
       inputs.store(x, row);
@@ -43,7 +43,7 @@ void CpuPass::rotate(const Block& block, const Tile& tile, bool queries, bool ke
   const kernels::Kernels& kernel = work_.kernel();
   const int32_t dim = net_.head_dim;
   auto weight = [](const Norm& norm) { return norm.present() ? norm.weight.data() : nullptr; };
-  work_.each_row(tile.n, abort, [&](int32_t i, Bench&) {
+  work_.each_row("rotate", tile.n, abort, [&](int32_t i, Bench&) {
     const auto position = int64_t{trie_.positions[static_cast<size_t>(tile.row(i))]};
     const float* angles = work_.angles() + position * dim;
     if (queries) {
@@ -71,7 +71,8 @@ const AttentionPlan& CpuPass::plan(const Tile& tile) {
 
 // As many as the kernels like, but some questions for every thread.
 int32_t CpuPass::queries_at_once(int32_t n_rows) const {
-  constexpr int32_t kQuestionsPerThread = 4, kFew = 64;
+  constexpr int32_t kQuestionsPerThread = 4;
+  const int32_t kFew = work_.crew().n_threads() <= 32 ? 64 : 32;
   auto n = static_cast<int32_t>(kernels::attention_queries(net_.n_head / net_.n_head_kv));
   const auto n_questions = [&] { return (n_rows + n - 1) / n * net_.n_head_kv; };
   while (n > kFew && n_questions() < kQuestionsPerThread * work_.crew().n_threads()) n /= 2;
@@ -84,6 +85,7 @@ void CpuPass::attend(const CpuBlock& block, const Tile& tile, const Abort& abort
   const bool may_round = block.out.product->rounds_rows();
   // Head by head: the keys of one stay in the cache for the questions of a tile.
   const auto n = static_cast<int64_t>(plan.questions.size());
+  work_.crew().tell("attend");
   work_.crew().each(n * net_.n_head_kv, abort, [&](int64_t item, int worker) {
     answer(plan.questions[static_cast<size_t>(item % n)], plan, item / n, may_round,
            work_.bench(worker));
@@ -132,7 +134,7 @@ void CpuPass::answer(const Question& question, const AttentionPlan& plan, int64_
 void CpuPass::mix(const CpuBlock& block, float* hidden, int32_t n_rows, const Abort& abort) {
   Inputs& inputs = work_.q_inputs;
   inputs.resize(n_rows);
-  work_.each_row(n_rows, abort, [&](int32_t row, Bench&) {
+  work_.each_row("store", n_rows, abort, [&](int32_t row, Bench&) {
     inputs.store(work_.q.floats() + int64_t{row} * net_.n_q(), row);
   });
   times_.rest_ms += watch_.lap_ms();
@@ -175,7 +177,7 @@ void CpuPass::gate_in_floats(const CpuBlock& block, int32_t n_rows, const Abort&
   times_.products_ms += watch_.lap_ms();
 
   Inputs& inputs = work_.ff_inputs;
-  work_.each_row(n_rows, abort, [&](int32_t row, Bench&) {
+  work_.each_row("gated", n_rows, abort, [&](int32_t row, Bench&) {
     const int64_t at = row * n_ff;
     if (net_.activation == Activation::silu) {
       inputs.store_swiglu(gate + at, up + at, row);
@@ -190,7 +192,7 @@ void CpuPass::add_product(const CpuLinear& linear, const CpuAdapters* adapters,
                           const Inputs& inputs, float* hidden, int32_t n_rows, const Abort& abort) {
   const int64_t n_embd = net_.n_embd;
   if (linear.bias != nullptr) {
-    work_.each_row(n_rows, abort, [&](int32_t row, Bench&) {
+    work_.each_row("bias", n_rows, abort, [&](int32_t row, Bench&) {
       float* x = hidden + row * n_embd;
       for (int64_t i = 0; i < n_embd; ++i) x[i] += linear.bias[i];
     });
@@ -203,7 +205,7 @@ void CpuPass::add_product(const CpuLinear& linear, const CpuAdapters* adapters,
 void CpuPass::norm_in_place(const Norm& norm, float* hidden, int32_t n_rows, const Abort& abort) {
   const kernels::Kernels& kernel = work_.kernel();
   const int64_t n_embd = net_.n_embd;
-  work_.each_row(n_rows, abort, [&](int32_t row, Bench&) {
+  work_.each_row("norm", n_rows, abort, [&](int32_t row, Bench&) {
     float* x = hidden + row * n_embd;
     if (norm.bias.empty()) {
       kernel.rms_norm(x, norm.weight.data(), net_.epsilon, n_embd, x);

@@ -11,14 +11,12 @@ namespace qwen3_embed {
 namespace {
 
 // Enough rows that weights are read from memory seldom, few enough that a tile's activations stay
-// in the cache and cost little beside the weights.
-constexpr int32_t kTile = 512;
+// in the cache and cost little beside the weights. Many threads have more cache together, and need
+// more rows for as long a step.
+int32_t tile_for(int n_threads) { return n_threads <= 16 ? 512 : n_threads <= 32 ? 1024 : 2048; }
 
 // Sequences cost a few words each beside their tokens.
 constexpr int kMaxSequences = 4096;
-
-// An interactive pass beside a bulk one.
-constexpr size_t kSpareRows = 2;
 
 // Where queries have a store of their own, the two share what one would have.
 size_t prefix_bytes(const Network& network, const PackedOptions& options, bool of_queries) {
@@ -27,21 +25,28 @@ size_t prefix_bytes(const Network& network, const PackedOptions& options, bool o
   return of_queries ? 0 : options.prefix_bytes;
 }
 
-Workspace make_workspace(std::shared_ptr<const Network> network, const PackedOptions& options) {
-  auto crew = std::make_unique<Crew>(std::max(options.n_threads, 1));
+// Of all threads.
+std::unique_ptr<Workspace> make_workspace(std::shared_ptr<const Network> network,
+                                          const PackedOptions& options) {
+  const int n_threads = std::max(options.n_threads, 1);
+  auto crew = std::make_unique<Crew>(n_threads);
   auto packed = pack_network(std::move(network), options.kernels, *crew, options.abort_load,
                              options.on_progress);
-  return {std::move(crew), std::move(packed), options.tile > 0 ? options.tile : kTile};
+  return std::make_unique<Workspace>(std::move(crew), std::move(packed),
+                                     options.tile > 0 ? options.tile : tile_for(n_threads),
+                                     std::make_shared<Benches>(static_cast<size_t>(n_threads)), 0);
 }
 
 }  // namespace
 
 CpuForward::CpuForward(std::shared_ptr<const Network> network, const PackedOptions& options)
-    : workspace_(make_workspace(network, options)),
-      prefixes_(network->blocks.size(), network->n_kv(), prefix_bytes(*network, options, false)),
+    : prefixes_(network->blocks.size(), network->n_kv(), prefix_bytes(*network, options, false)),
       query_prefixes_(network->blocks.size(), network->n_kv(),
                       prefix_bytes(*network, options, true)) {
-  spare_.reserve(kSpareRows);
+  workspaces_.push_back(make_workspace(network, options));
+  if (options.n_crews > 1) deal_out(options);
+  n_passes_.resize(workspaces_.size());
+  spare_.reserve(n_spare_rows());
   if (options.ranks) head_ = RankHead(*network, options.yes, options.no);
   limits_.n_embd = network->n_embd;
   limits_.max_tokens = options.max_tokens;
@@ -50,11 +55,25 @@ CpuForward::CpuForward(std::shared_ptr<const Network> network, const PackedOptio
   limits_.shares_prefixes = network->is_causal;
   limits_.tells_queries = network->tells_queries();
   limits_.device = "CPU";
-  limits_.kernels = workspace_.net().name;
+  limits_.kernels = workspace(0).net().name;
+}
+
+// The threads of crew 0 a second time, as so many crews: asleep while it works, as it is while they
+// do.
+void CpuForward::deal_out(const PackedOptions& options) {
+  const int n_threads = workspace(0).crew().n_threads(), n = std::min(options.n_crews, n_threads);
+  for (int i = 0, first = 0; i < n; ++i) {
+    const int width = n_threads / n + (i < n_threads % n ? 1 : 0);
+    workspaces_.push_back(
+        std::make_unique<Workspace>(std::make_unique<Crew>(width), workspace(0).shared_net(),
+                                    options.tile > 0 ? options.tile : tile_for(width),
+                                    workspace(0).benches(), static_cast<size_t>(first)));
+    first += width;
+  }
 }
 
 std::unique_ptr<Pass> CpuForward::begin(const Pack& pack) {
-  check_pack(pack, limits_, workspace_.network().token_embd.n_out, head_);
+  check_pack(pack, limits_, workspace(0).network().token_embd.n_out, head_);
   try {
     return std::make_unique<CpuPass>(*this, pack);
   } catch (const std::bad_alloc&) {
@@ -62,8 +81,8 @@ std::unique_ptr<Pass> CpuForward::begin(const Pack& pack) {
   }
 }
 
-PassRows CpuForward::take_rows(int32_t n_rows, int32_t n_outputs) {
-  const Network& net = workspace_.network();
+PassRows CpuForward::take_rows(int crew, int32_t n_rows, int32_t n_outputs) {
+  const Network& net = workspace(crew).network();
   PassRows rows;
   if (!spare_.empty()) {
     rows = std::move(spare_.back());
@@ -73,24 +92,26 @@ PassRows CpuForward::take_rows(int32_t n_rows, int32_t n_outputs) {
   rows.outputs.reserve(float_bytes(n_outputs, net.n_embd));
   rows.k.reserve(float_bytes(n_rows, net.n_kv()));
   rows.v.reserve(float_bytes(n_rows, net.n_kv()));
-  workspace_.reserve(n_rows);
-  ++n_passes_;
+  workspace(crew).reserve(n_rows);
+  ++n_passes_[static_cast<size_t>(crew)];
   return rows;
 }
 
-void CpuForward::give_back(PassRows rows) noexcept {
-  const Network& net = workspace_.network();
+void CpuForward::give_back(int crew, PassRows rows) noexcept {
+  const Network& net = workspace(crew).network();
   const size_t usual =
       float_bytes(usual_rows(), std::max({int64_t{net.n_embd}, net.n_kv(), int64_t{net.head_dim}}));
   for (Buffer* buffer : {&rows.hidden, &rows.outputs, &rows.k, &rows.v}) {
     if (buffer->n_bytes() > usual) buffer->free();
   }
-  if (spare_.size() < kSpareRows) spare_.push_back(std::move(rows));
-  if (--n_passes_ == 0) workspace_.trim_angles(usual_rows());
+  if (spare_.size() < n_spare_rows()) spare_.push_back(std::move(rows));
+  if (--n_passes_[static_cast<size_t>(crew)] == 0) workspace(crew).trim_angles(usual_rows());
 }
 
 void CpuForward::add(const ForwardTimes& times) {
+  const std::lock_guard<std::mutex> lock(mutex_);
   times_.n_packs += times.n_packs;
+  times_.n_dealt += times.n_dealt;
   times_.n_tokens += times.n_tokens;
   times_.n_tokens_run += times.n_tokens_run;
   times_.n_tokens_kept += times.n_tokens_kept;
@@ -100,7 +121,11 @@ void CpuForward::add(const ForwardTimes& times) {
 }
 
 ForwardTimes CpuForward::times() const {
-  ForwardTimes times = times_;
+  ForwardTimes times;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    times = times_;
+  }
   times.kept_bytes = static_cast<int64_t>(prefixes_.n_bytes() + query_prefixes_.n_bytes());
   return times;
 }

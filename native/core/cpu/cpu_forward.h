@@ -2,7 +2,9 @@
 // block of the network at a time.
 #pragma once
 
+#include <algorithm>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "core/cpu/prefix_store.h"
@@ -26,10 +28,11 @@ class CpuForward final : public Forward {
   const Limits& limits() const override { return limits_; }
   std::unique_ptr<Pass> begin(const Pack& pack) override;
   ForwardTimes times() const override;
-  Crew* crew() override { return &workspace_.crew(); }
+  Crew* crew() override { return &workspace(0).crew(); }
+  int n_crews() const override { return static_cast<int>(workspaces_.size()) - 1; }
 
   // ---- for its passes ----
-  Workspace& workspace() { return workspace_; }
+  Workspace& workspace(int crew) { return *workspaces_[static_cast<size_t>(crew)]; }
   // Keys and values of queries are their own where adapters tell them from documents.
   PrefixStore& prefixes(bool are_queries) {
     return are_queries && limits_.tells_queries ? query_prefixes_ : prefixes_;
@@ -37,20 +40,27 @@ class CpuForward final : public Forward {
   const RankHead& head() const { return head_; }
   // Memory of a pass within the budget is kept for the next one; that of a longer text is given
   // back.
-  PassRows take_rows(int32_t n_rows, int32_t n_outputs);
-  void give_back(PassRows rows) noexcept;
+  PassRows take_rows(int crew, int32_t n_rows, int32_t n_outputs);
+  void give_back(int crew, PassRows rows) noexcept;
+  // From any thread.
   void add(const ForwardTimes& times);
 
  private:
+  // An interactive pass beside a bulk one on crew 0, or one on every other.
+  size_t n_spare_rows() const { return 1 + std::max<size_t>(1, workspaces_.size() - 1); }
   int32_t usual_rows() const { return 2 * limits_.budget; }
 
-  Workspace workspace_;
+  void deal_out(const PackedOptions& options);
+
+  std::vector<std::unique_ptr<Workspace>> workspaces_;  // by crew
   RankHead head_;
   PrefixStore prefixes_, query_prefixes_;
   Limits limits_;
-  int n_passes_ = 0;  // alive
+  std::vector<int> n_passes_;  // alive, by crew
   std::vector<PassRows> spare_;
-  ForwardTimes times_;
+
+  mutable std::mutex mutex_;
+  ForwardTimes times_;  // guarded by mutex_
 };
 
 }  // namespace qwen3_embed

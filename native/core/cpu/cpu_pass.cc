@@ -44,7 +44,8 @@ CpuPass::CpuPass(CpuForward& forward, const Pack& pack)
 
 CpuPass::CpuPass(CpuForward& forward, const Pack& pack, PrefixUse prefixes)
     : forward_(forward),
-      work_(forward.workspace()),
+      crew_(pack.crew),
+      work_(forward.workspace(crew_)),
       net_(work_.network()),
       are_queries_(pack.are_queries),
       prefixes_(std::move(prefixes)),
@@ -52,10 +53,10 @@ CpuPass::CpuPass(CpuForward& forward, const Pack& pack, PrefixUse prefixes)
       outputs_(net_, trie_, pack.pooling) {
   net_.file->check_unchanged();
   start_block();
-  rows_ = forward_.take_rows(trie_.n_rows(), static_cast<int32_t>(outputs_.rows().size()));
+  rows_ = forward_.take_rows(crew_, trie_.n_rows(), static_cast<int32_t>(outputs_.rows().size()));
 }
 
-CpuPass::~CpuPass() { forward_.give_back(std::move(rows_)); }
+CpuPass::~CpuPass() { forward_.give_back(crew_, std::move(rows_)); }
 
 bool CpuPass::step(const Abort& abort) {
   if (finished_) return false;
@@ -83,7 +84,7 @@ void CpuPass::take_step(const Abort& abort) {
 void CpuPass::embed(const Abort& abort) {
   float* hidden = rows_.hidden.floats();
   const int64_t n_embd = net_.n_embd;
-  work_.each_row(trie_.n_rows(), abort, [&](int32_t row, Bench& bench) {
+  work_.each_row("embed", trie_.n_rows(), abort, [&](int32_t row, Bench& bench) {
     const auto i = static_cast<size_t>(row);
     float* x = hidden + row * n_embd;
     read_row(*net_.file, net_.token_embd, trie_.ids[i], bench.bytes, x);
@@ -183,6 +184,7 @@ void CpuPass::finish(const Abort& abort) {
   finished_ = true;
   times_.rest_ms += watch_.lap_ms();
   times_.n_packs = 1;
+  times_.n_dealt = crew_ > 0 ? 1 : 0;
   times_.n_tokens = trie_.n_tokens;
   times_.n_tokens_run = trie_.n_rows();
   for (const KeptPart& part : prefixes_.parts) times_.n_tokens_kept += part.n_tokens;

@@ -74,6 +74,7 @@ class CpuPass final : public Pass {
   int32_t n_sweep_rows() const;
 
   CpuForward& forward_;
+  const int crew_;
   Workspace& work_;
   const Network& net_;
   const bool are_queries_;

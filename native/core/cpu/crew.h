@@ -11,6 +11,7 @@
 #include <mutex>
 #include <vector>
 
+#include "core/cpu/crew_log.h"
 #include "core/machine/thread.h"
 #include "core/road/forward.h"
 
@@ -41,11 +42,24 @@ class Crew {
         &work);
   }
 
+  // Every round is written down there from now on; null: none is. Between two rounds.
+  void write_to(CrewLog* log);
+  // For the log: what the next round is, and the weights that it reads.
+  void tell(const char* what, int64_t weight_bytes = 0) {
+    if (log_ == nullptr) return;
+    log_->what = what;
+    log_->weight_bytes = weight_bytes;
+  }
+
  private:
   using Call = void (*)(const void* work, int64_t item, int worker);
+  struct Logged;
 
   void run(int64_t n_items, const Abort& abort, Call call, const void* work);
-  bool take_one(int worker);
+  void run_logged(int64_t n_items, const Abort& abort, Call call, const void* work);
+  void play(int64_t n_items, const Abort& abort, Call call, const void* work);
+  bool take_one(int worker, int64_t& n_done);
+  void report(int64_t n_done);
   void dismiss();
   void serve(int worker);
   void announce(uint64_t board);
@@ -57,6 +71,7 @@ class Crew {
   // one step: round (24 bits), items in all (20), next item (20). Taking past the end is harmless.
   static constexpr int kItemBits = 20;
   static constexpr uint64_t kItemMask = (uint64_t{1} << kItemBits) - 1;
+  static uint64_t n_items_of(uint64_t board) { return (board >> kItemBits) & kItemMask; }
 
   // A round cannot end while somebody holds one of its items, so these stay as they are for whoever
   // holds one.
@@ -70,6 +85,8 @@ class Crew {
   std::atomic<bool> leave_{false};
   std::atomic<int> n_asleep_{0};
   std::atomic<bool> caller_asleep_{false};
+
+  CrewLog* log_ = nullptr;
 
   std::mutex mutex_;
   std::condition_variable work_is_there_, work_is_done_;

@@ -15,6 +15,7 @@ class GgmlProduct final : public Product {
   int64_t n_parts(int64_t n_rows, int n_threads) const override;
   void run_part(const Inputs& inputs, const Output& output, int64_t i_part, int64_t n_parts,
                 GgmlWorker* ggml) const override;
+  int64_t n_bytes() const override { return static_cast<int64_t>(weights_.n_bytes()); }
 
  private:
   int64_t outputs_at_once(int64_t n_rows, int n_threads) const;

@@ -26,7 +26,13 @@ size_t PrefixStore::bytes_of(size_t n_tokens) const {
   return n_layers_ * 2 * n_tokens * static_cast<size_t>(n_kv_) * sizeof(float);
 }
 
+size_t PrefixStore::n_bytes() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return n_bytes_;
+}
+
 PrefixStore::Found PrefixStore::find(const Sequence& sequence) {
+  const std::lock_guard<std::mutex> lock(mutex_);
   auto best = kept_.end();
   size_t n_best = 0;
   for (auto it = kept_.begin(); it != kept_.end(); ++it) {
@@ -43,6 +49,7 @@ PrefixStore::Worth PrefixStore::worth_keeping(const std::vector<const Sequence*>
                                               const std::vector<int32_t>& n_kept,
                                               const Sequence* next) {
   if (max_bytes_ == 0) return {};
+  const std::lock_guard<std::mutex> lock(mutex_);
   Worth worth;
   // Half the room, so that one long prefix does not drive out all others.
   const size_t most = max_bytes_ / 2 / std::max<size_t>(bytes_of(1), 1);
@@ -72,6 +79,7 @@ std::shared_ptr<KeptPrefix> PrefixStore::prepare(const Sequence& sequence, int32
 }
 
 void PrefixStore::keep(const std::shared_ptr<const KeptPrefix>& prefix) {
+  const std::lock_guard<std::mutex> lock(mutex_);
   kept_.push_front(prefix);
   n_bytes_ += bytes_of(prefix->ids.size());
   // One that begins another says nothing that the longer one does not.

@@ -7,6 +7,7 @@
 #include <deque>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "core/machine/memory.h"
@@ -27,6 +28,7 @@ struct KeptPrefix {
   Buffer data;                   // (n_layers, 2, n_tokens, n_kv)
 };
 
+// Any thread may call any of its functions.
 class PrefixStore {
  public:
   // Keeps at most max_bytes; 0: nothing.
@@ -55,7 +57,7 @@ class PrefixStore {
   // Throws std::bad_alloc, and is as it was then.
   void keep(const std::shared_ptr<const KeptPrefix>& prefix);
 
-  size_t n_bytes() const { return n_bytes_; }
+  size_t n_bytes() const;
 
  private:
   size_t bytes_of(size_t n_tokens) const;
@@ -63,6 +65,9 @@ class PrefixStore {
   const size_t n_layers_;
   const int64_t n_kv_;
   const size_t max_bytes_;
+
+  mutable std::mutex mutex_;
+  // All guarded by mutex_.
   size_t n_bytes_ = 0;
   std::list<std::shared_ptr<const KeptPrefix>> kept_;  // most recently used first
   std::deque<std::vector<Token>> seen_;                // beginnings of sequences of earlier passes

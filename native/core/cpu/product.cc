@@ -12,6 +12,9 @@ namespace {
 // Enough parts that a thread which comes late, or is set aside by the system, leaves the others
 // something to do.
 constexpr int64_t kPartsPerThread = 8;
+// Threads get their parts one after the other, and the more there are the longer each waits: then
+// fewer parts, and larger ones. What suits how many was found by bench/crews.
+constexpr int kManyThreads = 16, kVeryMany = 64;
 
 class KernelProduct final : public Product {
  public:
@@ -45,13 +48,15 @@ class KernelProduct final : public Product {
 
   kernels::RowFormat form() const override { return kernels_.row_format(weights_.type); }
   const kernels::Weights* weights() const override { return &weights_; }
+  int64_t n_bytes() const override { return static_cast<int64_t>(packed_.n_bytes()); }
 
   int64_t n_parts(int64_t n_rows, int n_threads) const override {
-    // A part below some ten thousand multiplications per thread is not worth handing out.
-    constexpr int64_t kLeastWork = 1 << 16;
-    const int64_t panel = kernels_.panel;
-    const int64_t most = std::max<int64_t>(1, n_rows * n_in_ * n_out_ / kLeastWork);
-    return std::min({most, (n_out_ + panel - 1) / panel, int64_t{n_threads} * kPartsPerThread});
+    const int step = n_threads <= kManyThreads ? 0 : n_threads <= kVeryMany ? 1 : 2;
+    // Some microseconds: less is not worth handing out.
+    const int64_t least_work = int64_t{1} << (18 + 2 * step);
+    const int64_t panel = kernels_.panel, n_panels = (n_out_ + panel - 1) / panel;
+    const int64_t most = std::max<int64_t>(1, n_rows * n_in_ * n_out_ / least_work);
+    return std::min({most, n_panels * row_pieces(n_rows), n_threads * (kPartsPerThread >> step)});
   }
 
   void run_part(const Inputs& inputs, const Output& output, int64_t i_part, int64_t n_parts,
@@ -61,6 +66,14 @@ class KernelProduct final : public Product {
   }
 
  private:
+  // Into how many the rows of a panel may be cut: each piece decodes the panel for itself. Sets
+  // that multiply rows of BF16 may take all rows at once.
+  int64_t row_pieces(int64_t n_rows) const {
+    constexpr int64_t kFewestRows = 96;
+    const bool cuts_rows = form() == kernels::RowFormat::kQ8 || form() == kernels::RowFormat::kF32;
+    return cuts_rows ? std::max<int64_t>(1, n_rows / kFewestRows) : 1;
+  }
+
   const kernels::Kernels& kernels_;
   Buffer packed_;
   kernels::Weights weights_;
@@ -122,11 +135,13 @@ void run_products(Crew& crew, const Abort& abort, const GgmlWorkers& ggml, const
                   const std::vector<Task>& tasks) {
   constexpr size_t kMostTasks = 4;
   int64_t ends[kMostTasks] = {};
-  int64_t n_items = 0;
+  int64_t n_items = 0, weight_bytes = 0;
   for (size_t i = 0; i < tasks.size(); ++i) {
+    weight_bytes += tasks[i].product->n_bytes();
     n_items += tasks[i].product->n_parts(inputs.n_rows(), crew.n_threads());
     ends[i] = n_items;
   }
+  crew.tell("product", weight_bytes);
   crew.each(n_items, abort, [&](int64_t item, int worker) {
     size_t i = 0;
     while (item >= ends[i]) ++i;
@@ -146,6 +161,7 @@ bool run_swiglu(Crew& crew, const Abort& abort, const Inputs& inputs, const Prod
     return false;
   }
   const int64_t n_parts = gate.n_parts(2 * inputs.n_rows(), crew.n_threads());
+  crew.tell("gates", gate.n_bytes() + up.n_bytes());
   crew.each(n_parts, abort, [&](int64_t part, int) {
     multiply(*gates, *values, inputs.rows(form), to.rows(form), static_cast<int>(part),
              static_cast<int>(n_parts));

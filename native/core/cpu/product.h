@@ -40,6 +40,8 @@ class Product {
   // As the kernels take them; null where they are not packed for these.
   virtual const kernels::Weights* weights() const { return nullptr; }
 
+  // Of the weights, as they are read.
+  virtual int64_t n_bytes() const = 0;
   int64_t n_in() const { return n_in_; }
   int64_t n_out() const { return n_out_; }
 

@@ -12,23 +12,23 @@ constexpr int64_t kAdaptedRows = 48;
 
 int64_t rows_at_once(int64_t n_rows, int n_threads) {
   constexpr int64_t kMost = 8, kPiecesPerThread = 3;
-  return std::clamp<int64_t>(n_rows / (n_threads * kPiecesPerThread), 1, kMost);
+  // A row takes about a microsecond; handing an item to one of many threads takes nearly as long.
+  const int64_t least = std::clamp(n_threads / 16, 1, 8);
+  return std::clamp<int64_t>(n_rows / (n_threads * kPiecesPerThread), least, kMost);
 }
 
 Workspace::Workspace(std::unique_ptr<Crew> crew, std::shared_ptr<const CpuNetwork> network,
-                     int32_t tile)
+                     int32_t tile, std::shared_ptr<Benches> benches, size_t first_bench)
     : embd_inputs(*network->kernels, network->network->n_embd),
       q_inputs(*network->kernels, network->network->n_q()),
       ff_inputs(*network->kernels, network->network->n_ff),
       net_(std::move(network)),
       crew_(std::move(crew)),
       tile_(tile),
-      benches_(static_cast<size_t>(crew_->n_threads())),
-      scratch_(kernels::kAttentionScratch * benches_.size()) {
-  for (size_t i = 0; i < benches_.size(); ++i) {
-    benches_[i].row.resize(static_cast<size_t>(this->network().n_embd));
-    benches_[i].attention_scratch =
-        static_cast<uint8_t*>(scratch_.data()) + i * kernels::kAttentionScratch;
+      benches_(std::move(benches)),
+      first_bench_(first_bench) {
+  for (int worker = 0; worker < crew_->n_threads(); ++worker) {
+    bench(worker).row.resize(static_cast<size_t>(this->network().n_embd));
     if (net_->uses_ggml) ggml_.push_back(std::make_unique<GgmlWorker>());
   }
   ask_for_forms();
@@ -45,7 +45,8 @@ void Workspace::ask_for_forms() {
     width_ = std::max(width_, adapters->a->n_out());
     for (const CpuAdapters::Part& part : adapters->parts) {
       rank = std::max(rank, part.b->n_in());
-      for (Bench& bench : benches_) {
+      for (int worker = 0; worker < crew_->n_threads(); ++worker) {
+        Bench& bench = this->bench(worker);
         if (bench.low_rows == nullptr) bench.low_rows = std::make_unique<Inputs>(kernel(), 0);
         bench.low_rows->ask_for(part.b->form());
       }
@@ -63,7 +64,8 @@ void Workspace::ask_for_forms() {
       ask_beside(ff_inputs, adapters->down);
     }
   }
-  for (Bench& bench : benches_) {
+  for (int worker = 0; worker < crew_->n_threads(); ++worker) {
+    Bench& bench = this->bench(worker);
     if (bench.low_rows == nullptr) continue;
     bench.low_row.resize(static_cast<size_t>(rank));
     bench.low_rows->resize(kAdaptedRows, rank);
@@ -93,6 +95,7 @@ void Workspace::add(const Abort& abort, const CpuAdapters& adapters, const std::
                     int64_t n_rows) {
   const int64_t width = adapters.a->n_out();
   const int64_t n_pieces = (n_rows + kAdaptedRows - 1) / kAdaptedRows;
+  crew_->tell("adapters");
   crew_->each(n_pieces * static_cast<int64_t>(tasks.size()), abort, [&](int64_t item, int worker) {
     const Task& task = tasks[static_cast<size_t>(item / n_pieces)];
     const int64_t first = item % n_pieces * kAdaptedRows,
@@ -122,7 +125,7 @@ void Workspace::grow_angles(int32_t n_positions, const Abort& abort) {
   // Passes that use them keep those they have, should this fail.
   Buffer more(float_bytes(n_positions, dim));
   const float* factors = net.rope_factors.empty() ? nullptr : net.rope_factors.data();
-  each_row(n_positions, abort, [&](int32_t position, Bench&) {
+  each_row("angles", n_positions, abort, [&](int32_t position, Bench&) {
     kernels::rope_angles(position, dim, net.rope_theta, factors,
                          more.floats() + int64_t{position} * dim);
   });

@@ -32,28 +32,44 @@ struct Bench {
   uint8_t* attention_scratch;             // kernels::kAttentionScratch
 };
 
+// Those of all threads. A crew of some of them works while the one of all does not, so the two use
+// the same.
+struct Benches {
+  explicit Benches(size_t n) : of(n), scratch(kernels::kAttentionScratch * n) {
+    for (size_t i = 0; i < n; ++i)
+      of[i].attention_scratch =
+          static_cast<uint8_t*>(scratch.data()) + i * kernels::kAttentionScratch;
+  }
+  std::vector<Bench> of;
+  Buffer scratch;
+};
+
 class Workspace {
  public:
-  Workspace(std::unique_ptr<Crew> crew, std::shared_ptr<const CpuNetwork> network, int32_t tile);
+  // The crew's threads have the benches from `first_bench` on.
+  Workspace(std::unique_ptr<Crew> crew, std::shared_ptr<const CpuNetwork> network, int32_t tile,
+            std::shared_ptr<Benches> benches, size_t first_bench);
 
   const CpuNetwork& net() const { return *net_; }
   const Network& network() const { return *net_->network; }
   const kernels::Kernels& kernel() const { return *net_->kernels; }
   Crew& crew() { return *crew_; }
+  const std::shared_ptr<const CpuNetwork>& shared_net() const { return net_; }
+  const std::shared_ptr<Benches>& benches() const { return benches_; }
   int32_t tile() const { return tile_; }  // most rows that go through a block together
 
   // Room for a tile of a pack of n_rows.
   void reserve(int32_t n_rows);
-  // work(row, bench) for each row, by all threads.
+  // work(row, bench) for each row, by all threads. `what` they do is for a log.
   template <typename Work>
-  void each_row(int32_t n_rows, const Abort& abort, const Work& work);
+  void each_row(const char* what, int32_t n_rows, const Abort& abort, const Work& work);
   void multiply(const Abort& abort, const Inputs& inputs, const std::vector<Task>& tasks) {
     run_products(*crew_, abort, ggml_, inputs, tasks);
   }
   // And what `adapters` add to their results; these may be null.
   void multiply(const Abort& abort, const Inputs& inputs, const std::vector<Task>& tasks,
                 const CpuAdapters* adapters);
-  Bench& bench(int worker) { return benches_[static_cast<size_t>(worker)]; }
+  Bench& bench(int worker) { return benches_->of[first_bench_ + static_cast<size_t>(worker)]; }
 
   // cos and sin of positions [0, n_positions). (n_positions, head_dim)
   const float* angles() const { return angles_.floats(); }
@@ -73,8 +89,8 @@ class Workspace {
   std::unique_ptr<Crew> crew_;
   const int32_t tile_;
   GgmlWorkers ggml_;
-  std::vector<Bench> benches_;
-  Buffer scratch_;
+  const std::shared_ptr<Benches> benches_;
+  const size_t first_bench_;
   Buffer angles_;
   int32_t n_angles_ = 0;
   int64_t width_ = 0;  // of the widest A
@@ -82,8 +98,9 @@ class Workspace {
 };
 
 template <typename Work>
-void Workspace::each_row(int32_t n_rows, const Abort& abort, const Work& work) {
+void Workspace::each_row(const char* what, int32_t n_rows, const Abort& abort, const Work& work) {
   const auto at_once = static_cast<int32_t>(rows_at_once(n_rows, crew_->n_threads()));
+  crew_->tell(what);
   crew_->each((n_rows + at_once - 1) / at_once, abort, [&](int64_t item, int worker) {
     const auto begin = static_cast<int32_t>(item) * at_once,
                end = std::min(n_rows, begin + at_once);

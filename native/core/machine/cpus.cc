@@ -165,6 +165,20 @@ Cpus read_cpus(const std::string& root, const std::optional<std::vector<int>>& a
 
 #endif
 
+// A crew of more than some eight threads waits longer for its slowest and for turns to take items:
+// by bench/crews little at 16, a tenth at 32, half at 128. But each crew holds a pack and the
+// memory of its steps, so there are so many at most. On other systems than Linux nothing of this
+// was run.
+int default_crews(int n_threads) {
+#ifdef __linux__
+  constexpr int kFewThreads = 32, kThreadsOfCrew = 8, kMostCrews = 8;
+  return n_threads < kFewThreads ? 1 : std::min(n_threads / kThreadsOfCrew, kMostCrews);
+#else
+  static_cast<void>(n_threads);
+  return 1;
+#endif
+}
+
 // Whole CPUs: a thread beyond them is stopped by the quota in the middle of a step, and all others
 // wait for it.
 Threads default_threads(const Cpus& cpus) {

@@ -34,4 +34,8 @@ struct Threads {
 // quota has time for.
 Threads default_threads(const Cpus& cpus);
 
+// Crews that so many threads are dealt out among, where there is work for several. Where few
+// threads share a step, less of their time goes into waiting for each other (bench/crews).
+int default_crews(int n_threads);
+
 }  // namespace qwen3_embed

@@ -19,6 +19,7 @@ namespace qwen3_embed {
 
 struct PackedOptions {
   int n_threads = 1;
+  int n_crews = 1;  // that packs may be dealt to, these threads dealt out among them; 1: none apart
   int budget = 1024;
   int max_tokens = 32768;
   // Rows that go through a layer together. Changes memory and speed, never a bit. 0: the engine's

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ struct LoadOptions {
   std::string engine = "auto";   // "auto", "packed", "generic"
   std::string kernels = "auto";  // "auto", "ggml", or the name of one of ours
   int n_threads = 0;             // 0: machine/cpus.h's default
+  int n_crews = 0;               // that bulk packs are dealt to; 0: the engine's choice
   int max_tokens = 0;            // 0: what the file was trained for
   int budget = 0;                // tokens a pass holds; 0: the engine's choice
   size_t prefix_bytes = 0;       // kept keys and values of prefixes that come again
@@ -41,8 +43,10 @@ struct LoadOptions {
 class Engine {
  public:
   // Reads, checks and loads the file; throws Failure. `on_progress` gets 0..1.
+  // `on_change` is called from other threads while step() has said that it waits.
   static std::unique_ptr<Engine> load(const LoadOptions& options, const Abort& abort,
-                                      const std::function<void(double)>& on_progress);
+                                      const std::function<void(double)>& on_progress,
+                                      const std::function<void()>& on_change);
 
   const Facts& facts() const { return facts_; }
   const Forward::Limits& limits() const { return forward_->limits(); }
@@ -51,8 +55,11 @@ class Engine {
   const Threads& threads() const { return threads_; }
 
   // One short step for the jobs whose turn it is: on the CPU some milliseconds, elsewhere up to a
-  // pass. False if there was nothing to do. Jobs end up settled; the lane tells their owners.
-  bool step(const Jobs& jobs, const Abort& stop);
+  // pass. Nothing, if there are none; or if all there is to do is under way on other threads, and
+  // nothing comes of another call before on_change or a change of the jobs. Jobs end up settled;
+  // the lane tells their owners.
+  enum class Step { done, nothing, waits };
+  Step step(const Jobs& jobs, const Abort& stop);
 
  private:
   Engine() = default;
@@ -62,6 +69,7 @@ class Engine {
   Threads threads_{1, ""};
   std::unique_ptr<Vocabulary> vocabulary_;
   std::unique_ptr<Forward> forward_;
+  std::optional<Captains> captains_;  // they have passes of the forward's
   std::unique_ptr<Stream> interactive_, bulk_;
   Policy policy_;
 };

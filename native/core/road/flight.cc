@@ -20,24 +20,33 @@ Failure not_finite() {
 
 }  // namespace
 
-Flight::Flight(Forward& forward, std::vector<Text> texts, const Sequence* next)
-    : forward_(forward), texts_(std::move(texts)), next_(next), n_(texts_.size()) {}
+Flight::Flight(Forward& forward, std::vector<Text> texts, const Sequence* next, Captain* captain)
+    : forward_(forward),
+      texts_(std::move(texts)),
+      next_(next),
+      captain_(captain),
+      n_(texts_.size()) {}
 
-bool Flight::step(const Abort& stop) {
+Flight::Step Flight::step(const Abort& stop) {
+  Step step = Step::done;
   try {
-    go_one_step(stop);
+    step = go_one_step(stop);
   } catch (const std::bad_alloc&) {
     fail_current(no_memory());
   }
-  return first_ < texts_.size();
+  return first_ < texts_.size() ? step : Step::last;
 }
 
-void Flight::go_one_step(const Abort& stop) {
-  if (!is_wanted()) return go_on();
+Flight::Step Flight::go_one_step(const Abort& stop) {
+  if (!is_wanted()) {
+    go_on();
+    return Step::done;
+  }
+  if (is_under_way_ && !captain_->has_stopped()) return Step::nothing;
   try {
     if (pass_ == nullptr) {
       begin();
-    } else if (!pass_->step([&] { return stop() || !is_wanted(); })) {
+    } else if (!step_pass(stop)) {
       deliver();
     }
   } catch (Failure& failure) {
@@ -48,6 +57,7 @@ void Flight::go_one_step(const Abort& stop) {
   } catch (...) {
     fail_current(caught_failure());
   }
+  return Step::done;
 }
 
 // Open, and nobody has given up on it.
@@ -65,21 +75,39 @@ void Flight::begin() {
   Pack pack{{},
             options.pooling,
             std::exchange(next_, nullptr),
-            options.are_queries && forward_.limits().tells_queries};
+            options.are_queries && forward_.limits().tells_queries,
+            captain_ != nullptr ? captain_->crew() : 0};
   for (size_t i = 0; i < n_; ++i) pack.sequences.push_back(&texts_[first_ + i].sequence);
   pass_ = forward_.begin(pack);
+  if (captain_ == nullptr) return;
+  captain_->start(*pass_);
+  is_under_way_ = true;
+}
+
+// False when no step is left.
+bool Flight::step_pass(const Abort& stop) {
+  if (captain_ == nullptr) return pass_->step([&] { return stop() || !is_wanted(); });
+  is_under_way_ = false;
+  captain_->take();
+  return false;
+}
+
+void Flight::drop_pass() {
+  if (is_under_way_) captain_->cancel();
+  is_under_way_ = false;
+  pass_.reset();
 }
 
 // On to the texts after the current ones.
 void Flight::go_on() {
-  pass_.reset();
+  drop_pass();
   first_ += n_;
   n_ = std::min(n_, texts_.size() - first_);
 }
 
 // The current texts again, each in a pass of its own.
 void Flight::one_by_one() {
-  pass_.reset();
+  drop_pass();
   n_ = 1;
 }
 

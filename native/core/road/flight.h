@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/road/captain.h"
 #include "core/road/forward.h"
 #include "core/road/job.h"
 
@@ -18,20 +19,29 @@ class Flight {
     Sequence sequence;
   };
 
-  // All of one pooling, and of one side where the forward tells them apart. `next`: see Pack;
-  // needed until the first step only.
-  Flight(Forward& forward, std::vector<Text> texts, const Sequence* next);
+  enum class Step { done, nothing, last };
 
-  // Begins the pass, steps it, or delivers its rows: one of the three. False when every text is
-  // done or failed. Throws nothing: a pass that fails is tried again text by text, so that only
-  // those that cannot be computed fail.
-  bool step(const Abort& stop);
+  // All of one pooling, and of one side where the forward tells them apart. `next`: see Pack;
+  // needed until the first step only. `captain`: who steps the pass, and is free; null: step()
+  // does.
+  Flight(Forward& forward, std::vector<Text> texts, const Sequence* next, Captain* captain);
+  ~Flight() { drop_pass(); }
+  Flight(const Flight&) = delete;
+  Flight& operator=(const Flight&) = delete;
+
+  // Begins the pass, steps it, or delivers its rows: one of the three; or nothing, while a captain
+  // has it. The last step when every text is done or failed. Throws nothing: a pass that fails is
+  // tried again text by text, so that only those that cannot be computed fail.
+  Step step(const Abort& stop);
+  bool has_captain() const { return captain_ != nullptr; }
 
  private:
   static bool wants(const Text& text);
   bool is_wanted() const;
-  void go_one_step(const Abort& stop);
+  Step go_one_step(const Abort& stop);
   void begin();
+  bool step_pass(const Abort& stop);
+  void drop_pass();
   void deliver();
   void deliver(Text& text, const RowView& row) const;
   void one_by_one();
@@ -42,8 +52,10 @@ class Flight {
   Forward& forward_;
   std::vector<Text> texts_;
   const Sequence* next_;
+  Captain* const captain_;
   std::unique_ptr<Pass> pass_;
-  size_t first_ = 0, n_;  // the texts that pass_ is for
+  bool is_under_way_ = false;  // the captain has it
+  size_t first_ = 0, n_;       // the texts that pass_ is for
 };
 
 }  // namespace qwen3_embed

@@ -15,9 +15,11 @@ namespace qwen3_embed {
 // Polled often while something long runs, from any thread; true stops it.
 using Abort = std::function<bool()>;
 
-// Wall time of the passes so far, for traces and the bench.
+// Wall time of the passes so far, of each by itself where several are under way; for traces and the
+// bench.
 struct ForwardTimes {
   int64_t n_packs = 0;
+  int64_t n_dealt = 0;   // of these, to crews beside the one of all threads
   int64_t n_tokens = 0;  // of the sequences
   // Those that went through the layers: fewer, where prefixes are shared within a pack or kept from
   // an earlier one.
@@ -65,13 +67,17 @@ class Forward {
   virtual ~Forward() = default;
   virtual const Limits& limits() const = 0;
 
-  // Throws Failure out_of_memory, compute. Outlives its passes; called from the thread that steps
-  // them. `pack` is not needed any more once this returns.
+  // Throws Failure out_of_memory, compute. Outlives its passes; called from one thread, which
+  // destroys them too. `pack` is not needed any more once this returns.
   virtual std::unique_ptr<Pass> begin(const Pack& pack) = 0;
 
   virtual ForwardTimes times() const { return {}; }
 
-  // Threads that are idle between two steps, for other work; null: there are none.
+  // Crews beside the one of all threads, which is number 0: their passes, one on each of them, may
+  // be stepped side by side, from any threads, while those of crew 0 are not.
+  virtual int n_crews() const { return 0; }
+
+  // Threads of crew 0, which are idle between two steps, for other work; null: there are none.
   virtual Crew* crew() { return nullptr; }
 };
 

@@ -79,7 +79,7 @@ bool Lane::load() {
   std::optional<Failure> failure;
   try {
     engine_ = Engine::load(
-        options_, [this] { return stop_.load(); }, events_.on_load_progress);
+        options_, [this] { return stop_.load(); }, events_.on_load_progress, [this] { wake(); });
   } catch (...) {
     failure = caught_failure();
   }
@@ -92,11 +92,14 @@ bool Lane::load() {
 }
 
 void Lane::work() {
+  bool waits = false;
   for (;;) {
     {
       std::unique_lock<std::mutex> lock(mutex_);
-      changed_.wait(
-          lock, [&] { return !jobs_.empty() || !arrived_.empty() || closing_ || stop_ || woken_; });
+      changed_.wait(lock, [&] {
+        if (!arrived_.empty() || woken_) return true;
+        return jobs_.empty() ? closing_ || stop_ : !waits;
+      });
       woken_ = false;
       if (jobs_.empty() && arrived_.empty() && (closing_ || stop_)) return;
     }
@@ -104,9 +107,10 @@ void Lane::work() {
     if (stop_) {
       for (const std::shared_ptr<Job>& job : jobs_) job->abort();
     }
-    const bool stepped = engine_->step(jobs_, [this] { return stop_.load(); });
+    const Engine::Step step = engine_->step(jobs_, [this] { return stop_.load(); });
+    waits = step == Engine::Step::waits;
     // Never so; but a call that nobody steps must not wait for ever, nor the thread spin.
-    if (!stepped) {
+    if (step == Engine::Step::nothing) {
       for (const std::shared_ptr<Job>& job : jobs_) {
         if (!job->settled()) job->failure = Failure{Code::compute, "A defect.", {}};
       }

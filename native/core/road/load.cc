@@ -113,7 +113,8 @@ int max_tokens(const Facts& facts, const LoadOptions& options, int ceiling) {
 }  // namespace
 
 std::unique_ptr<Engine> Engine::load(const LoadOptions& options, const Abort& abort,
-                                     const std::function<void(double)>& on_progress) {
+                                     const std::function<void(double)>& on_progress,
+                                     const std::function<void()>& on_change) {
   const Gguf file(options.path);
   std::unique_ptr<Engine> engine(new Engine());
   Facts& facts = engine->facts_;
@@ -142,6 +143,8 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options, const Abort& ab
     engine->vocabulary_ = std::make_unique<Vocabulary>(file, facts);
     PackedOptions packed;
     packed.n_threads = n_threads;
+    packed.n_crews =
+        options.n_crews > 0 ? std::min(options.n_crews, n_threads) : default_crews(n_threads);
     packed.budget = options.budget > 0 ? options.budget : packed_budget(gpu);
     packed.max_tokens = max_tokens(facts, options, facts.n_ctx_train);
     packed.prefix_bytes = options.prefix_bytes;
@@ -176,9 +179,11 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options, const Abort& ab
     }
     engine->forward_ = make_generic(std::move(model), facts, generic);
   }
+  engine->captains_.emplace(engine->forward_->n_crews(), on_change);
   for (const bool interactive : {true, false}) {
-    (interactive ? engine->interactive_ : engine->bulk_) = std::make_unique<Stream>(
-        *engine->vocabulary_, *engine->forward_, engine->forward_->crew(), interactive);
+    (interactive ? engine->interactive_ : engine->bulk_) =
+        std::make_unique<Stream>(*engine->vocabulary_, *engine->forward_, engine->forward_->crew(),
+                                 interactive ? nullptr : &*engine->captains_, interactive);
   }
   on_progress(1);
   return engine;

@@ -15,7 +15,8 @@ constexpr size_t kLookaheadTexts = 4096;
 constexpr size_t kTokeniseBytes = size_t{128} << 10;
 
 // Interactive texts go first, but bulk texts get one part in nine of the time, in slices as short
-// as the engine can make them: a step is a tile of a block on the CPU, a pass elsewhere.
+// as the engine can make them: a step is a tile of a block on the CPU, of each crew that has a
+// pack, and a pass elsewhere.
 class Policy {
  public:
   enum class Turn { interactive, bulk };

@@ -24,6 +24,7 @@ struct Pack {
   // One that waits for a later pass, if any does: what it shares with these is worth keeping.
   const Sequence* next = nullptr;
   bool are_queries = false;  // heeded where Forward::Limits::tells_queries
+  int crew = 0;              // that runs it: see Forward::n_crews()
 };
 
 }  // namespace qwen3_embed

@@ -24,29 +24,84 @@ size_t n_bytes_of(const Job& job, size_t index) {
 
 }  // namespace
 
-Stream::Stream(const Vocabulary& vocabulary, Forward& forward, Crew* crew, bool interactive)
-    : vocabulary_(vocabulary), forward_(forward), crew_(crew), interactive_(interactive) {}
+Stream::Stream(const Vocabulary& vocabulary, Forward& forward, Crew* crew, Captains* captains,
+               bool interactive)
+    : vocabulary_(vocabulary),
+      forward_(forward),
+      crew_(crew),
+      interactive_(interactive),
+      captains_(captains),
+      flights_(captains != nullptr ? 1 + static_cast<size_t>(captains->n()) : 1) {}
 
 bool Stream::waits(const Jobs& jobs) const {
-  return flight_ || std::any_of(jobs.begin(), jobs.end(),
-                                [&](const std::shared_ptr<Job>& job) { return is_ours(*job); });
+  return flights_[0] || is_under_way() ||
+         std::any_of(jobs.begin(), jobs.end(),
+                     [&](const std::shared_ptr<Job>& job) { return is_ours(*job); });
 }
 
-void Stream::step(const Jobs& jobs, const Abort& stop) {
-  if (flight_) {
-    if (!flight_->step(stop)) flight_.reset();
-    return;
-  }
+bool Stream::is_under_way() const {
+  return std::any_of(flights_.begin() + 1, flights_.end(),
+                     [](const std::optional<Flight>& flight) { return flight.has_value(); });
+}
+
+bool Stream::step(const Jobs& jobs, const Abort& stop) {
+  if (step_flights(stop)) return true;
+  if (!berth(0) || !has_more(jobs)) return false;
   try {
     prepare(jobs, stop);
   } catch (...) {
     give_up_one(jobs, caught_failure());
   }
+  return true;
+}
+
+bool Stream::step_flights(const Abort& stop) {
+  bool any = false;
+  for (std::optional<Flight>& flight : flights_) {
+    if (!flight) continue;
+    const Flight::Step step = flight->step(stop);
+    any |= step != Flight::Step::nothing;
+    if (step == Flight::Step::last) flight.reset();
+  }
+  return any;
+}
+
+// Few texts go to all threads at once, many to the crews, pack by pack. The two take turns: they
+// are the same processors.
+std::optional<size_t> Stream::berth(size_t n_tokens) const {
+  if (flights_[0]) return std::nullopt;
+  if (flights_.size() == 1) return 0;
+  if (!is_under_way() && n_tokens < least_of_crew() * (flights_.size() - 1)) return 0;
+  for (size_t i = 1; i < flights_.size(); ++i) {
+    if (!flights_[i]) return i;
+  }
+  return std::nullopt;
+}
+
+// The last packs of a call are smaller, so that no crew is left waiting for another's for long.
+int Stream::budget(size_t i_berth, size_t n_tokens) const {
+  const int most = forward_.limits().budget;
+  if (i_berth == 0) return most;
+  const size_t share = n_tokens / (flights_.size() - 1);
+  return std::min(most, static_cast<int>(std::max(least_of_crew(), share)));
+}
+
+// Smaller packs would read the weights too often.
+size_t Stream::least_of_crew() const {
+  return static_cast<size_t>(std::max(1, forward_.limits().budget / 4));
+}
+
+// Texts that are not in a pack yet.
+bool Stream::has_more(const Jobs& jobs) const {
+  return std::any_of(jobs.begin(), jobs.end(), [&](const std::shared_ptr<Job>& job) {
+    return is_ours(*job) && (!job->window.empty() || job->n_tokenised < job->n_texts());
+  });
 }
 
 // From waiting texts to a pack, as far as one slice goes.
 void Stream::prepare(const Jobs& jobs, const Abort& stop) {
-  const size_t n_enough = static_cast<size_t>(forward_.limits().budget) * kLookaheadPacks;
+  const size_t n_enough =
+      static_cast<size_t>(forward_.limits().budget) * (kLookaheadPacks + flights_.size() - 1);
   std::vector<Candidate> candidates;
   size_t n_tokens = 0;
   bool sliced = false;
@@ -63,7 +118,7 @@ void Stream::prepare(const Jobs& jobs, const Abort& stop) {
     for (size_t i = 0; i < job->window.size(); ++i) candidates.push_back({job, i});
     n_tokens += job->n_waiting_tokens;
   }
-  if (!candidates.empty()) depart(candidates);
+  if (!candidates.empty()) depart(candidates, n_tokens);
 }
 
 // Whether texts of the two may share a pass.
@@ -183,7 +238,7 @@ void Stream::tokenise_next(Job& job) {
   };
   const auto n = static_cast<int64_t>(items.size());
   constexpr size_t kWorthSharing = 4096;  // bytes
-  if (crew_ != nullptr && n > 1 && n_bytes > kWorthSharing) {
+  if (crew_ != nullptr && n > 1 && n_bytes > kWorthSharing && !is_under_way()) {
     crew_->each(n, {}, run);
   } else {
     for (int64_t i = 0; i < n; ++i) run(i, 0);
@@ -204,15 +259,17 @@ void Stream::accept(Job& job, size_t index, Prompt prompt) const {
   job.n_waiting_tokens += n_tokens;
 }
 
-void Stream::depart(const std::vector<Candidate>& candidates) {
+void Stream::depart(const std::vector<Candidate>& candidates, size_t n_tokens) {
+  const std::optional<size_t> i_berth = berth(n_tokens);
+  if (!i_berth) return;
   std::vector<const Sequence*> pending;
   pending.reserve(candidates.size());
   for (const Candidate& candidate : candidates) {
     pending.push_back(&candidate.job->window[candidate.i_window].sequence);
   }
   const Forward::Limits& limits = forward_.limits();
-  const std::vector<size_t> chosen =
-      choose_pack(pending, limits.budget, limits.max_sequences, limits.shares_prefixes);
+  const std::vector<size_t> chosen = choose_pack(pending, budget(*i_berth, n_tokens),
+                                                 limits.max_sequences, limits.shares_prefixes);
   std::vector<Flight::Text> texts;
   texts.reserve(chosen.size());
   std::set<Job*> owners;
@@ -235,7 +292,8 @@ void Stream::depart(const std::vector<Candidate>& candidates) {
                       job->window.end());
     if (next == nullptr && !job->window.empty()) next = &job->window.front().sequence;
   }
-  flight_.emplace(forward_, std::move(texts), next);
+  flights_[*i_berth].emplace(forward_, std::move(texts), next,
+                             *i_berth > 0 ? &captains_->of(static_cast<int>(*i_berth)) : nullptr);
 }
 
 // Where even a pack cannot be put together, one text has to go: without it the stream would try the
