@@ -34,6 +34,8 @@ struct PackedOptions {
   // Attention as one operation of the device's over 16-bit keys and values, where it has that.
   // Unsaid: on devices that are not the CPU.
   std::optional<bool> flash;
+  // Short packs are filled up to a few sizes, and the graphs of those kept. Unsaid: likewise.
+  std::optional<bool> pads;
   Token yes = -1, no = -1;  // for rankers without a head
   Abort abort_load;
   std::function<void(double fraction)> on_progress;
