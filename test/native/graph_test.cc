@@ -1,6 +1,7 @@
 // How a pack is laid out for a device: streams against the trie they are made of, the strip of a
 // long text against its tiles, and what a pass costs a device besides arithmetic, since no test has
 // one.
+#include <cstring>
 #include <map>
 #include <random>
 
@@ -141,7 +142,8 @@ void a_strip_holds_the_masks_of_all_tiles() {
 }
 
 std::unique_ptr<GraphForward> graph_of(int tile, bool pads, const std::string& path = "",
-                                       bool flash = true) {
+                                       bool flash = true,
+                                       DeviceWeights weights = DeviceWeights::file) {
   const Gguf file(path.empty() ? root() + "/models/mini/mini-embed-Q8_0.gguf" : path);
   PackedOptions options;
   options.n_threads = 1;  // more would spin against other tests
@@ -150,6 +152,7 @@ std::unique_ptr<GraphForward> graph_of(int tile, bool pads, const std::string& p
   options.flash = flash;
   options.pads = pads;
   options.tile = tile;
+  options.device_weights = weights;
   auto graph = std::make_unique<GraphForward>(build_network(file, read_facts(file)), options);
   CHECK(graph->flash() == flash);
   return graph;
@@ -320,6 +323,58 @@ void kept_graphs_are_bounded() {
   CHECK(cache.n_bytes() == 0);
 }
 
+// Weights made into another type at load: vectors against those of the file's own.
+void weights_change_their_type() {
+  const std::vector<Sequence> sequences = texts(9, 6, 60, 4);
+  const std::string path = root() + "/models/mini/mini-embed-Q8_0.gguf";
+  const auto file = graph_of(0, true, path);
+  const Rows expected = run(*file, sequences, Pooling::last);
+  CHECK(file->weights().blocks[0].q.weight->type == GGML_TYPE_Q8_0);
+  for (const DeviceWeights types : {DeviceWeights::bf16, DeviceWeights::f16}) {
+    const bool bf16 = types == DeviceWeights::bf16;
+    const auto changed = graph_of(0, true, path, true, types);
+    for (const GraphBlock& block : changed->weights().blocks) {
+      for (const GraphLinear* linear :
+           {&block.q, &block.k, &block.v, &block.out, &block.gate, &block.up})
+        CHECK(linear->weight->type == (bf16 ? GGML_TYPE_BF16 : GGML_TYPE_F16));
+      // Its products leave the range of halves.
+      CHECK(block.down.weight->type == GGML_TYPE_BF16);
+    }
+    CHECK(changed->limits().weights == (bf16 ? "bf16" : "f16"));
+    const Rows rows = run(*changed, sequences, Pooling::last);
+    double worst = 0;
+    for (size_t i = 0; i < rows.size(); ++i)
+      worst = std::max(worst, 1 - cosine(rows[i], expected[i]));
+    std::printf("%s: 1 - cosine to the file's own weights %.2g\n", bf16 ? "bf16" : "f16", worst);
+    CHECK(worst > 0 && worst < 1e-3);
+  }
+  CHECK(file->limits().weights == "file");
+}
+
+// What a half cannot hold is refused, not made infinite.
+void weights_beyond_halves_are_refused() {
+  const gguf_builder::Folder folder;
+  gguf_builder::Size size;
+  size.n_embd = 64, size.n_ff = 96, size.head_dim = 32;
+  std::string bytes = gguf_builder::qwen3_embedder(GGML_TYPE_F32, size).build();
+  const std::string path = folder.write("large.gguf", bytes);
+  const Gguf file(path);
+  const std::shared_ptr<Network> network = build_network(file, read_facts(file));
+  const float large = 1e5F;
+  std::memcpy(&bytes[static_cast<size_t>(network->blocks[1].up.weight.offset)], &large,
+              sizeof large);
+  const std::string changed = folder.write("larger.gguf", bytes);
+  Code code{};
+  try {
+    graph_of(0, true, changed, true, DeviceWeights::f16);
+  } catch (const Failure& failure) {
+    code = failure.code;
+    CHECK(failure.remedy.find("gpuWeights") != std::string::npos);
+  }
+  CHECK(code == Code::model_unsupported);
+  CHECK(graph_of(0, true, changed, true, DeviceWeights::bf16) != nullptr);
+}
+
 }  // namespace
 
 int main() {
@@ -331,5 +386,7 @@ int main() {
   padding_changes_no_answer();
   passes_are_stepped_in_any_order();
   kept_graphs_are_bounded();
+  weights_change_their_type();
+  weights_beyond_halves_are_refused();
   return check::finish();
 }

@@ -40,6 +40,19 @@ Device::Device(ggml_backend_device* device, int n_threads) {
   }
 }
 
+void Device::check_room(size_t n_bytes) const {
+  ggml_backend_dev_t device = ggml_backend_get_device(backend_.get());
+  if (ggml_backend_dev_type(device) != GGML_BACKEND_DEVICE_TYPE_GPU) return;
+  size_t n_free = 0, n_total = 0;
+  ggml_backend_dev_memory(device, &n_free, &n_total);
+  if (n_free == 0 || n_bytes <= n_free) return;
+  throw Failure{Code::out_of_memory,
+                "The weights take " + std::to_string(n_bytes >> 20) + " MiB on " + name_ +
+                    ", where " + std::to_string(n_free >> 20) + " MiB are free.",
+                {{"needed", static_cast<int64_t>(n_bytes)}, {"free", static_cast<int64_t>(n_free)}},
+                "Use a smaller or more strongly quantised model, with gpuWeights: 'file'."};
+}
+
 bool Device::supports(const ggml_tensor* operation) const {
   return ggml_backend_supports_op(backend_.get(), operation);
 }

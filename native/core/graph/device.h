@@ -23,6 +23,8 @@ class Device {
   ggml_backend_t backend() const { return backend_.get(); }
   const std::string& name() const { return name_; }
   bool is_cuda() const { return is_cuda_; }
+  // Throws Failure out_of_memory where the device says that it has no room for so much.
+  void check_room(size_t n_bytes) const;
   bool supports(const ggml_tensor* operation) const;
 
   // Not into what a graph that was started reads.

@@ -36,8 +36,7 @@ GraphForward::GraphForward(std::shared_ptr<const Network> network, const PackedO
       cache_(kCacheBytes) {
   if (options.ranks) head_ = RankHead(*network_, options.yes, options.no);
   const bool embeds = options.device != nullptr || options.portable_graph;
-  weights_ = std::make_unique<GraphWeights>(*network_, device_.backend(), embeds,
-                                            options.abort_load, options.on_progress);
+  weights_ = std::make_unique<GraphWeights>(*network_, device_, embeds, options.device_weights);
   allocator_.reset(ggml_gallocr_new(ggml_backend_get_default_buffer_type(device_.backend())));
   if (!allocator_) throw std::bad_alloc();
   kept_masks_ = std::make_shared<MaskTable>(device_, kMostPaddedRows);
@@ -50,7 +49,12 @@ GraphForward::GraphForward(std::shared_ptr<const Network> network, const PackedO
   limits_.tells_queries = network_->tells_queries();
   limits_.device = device_.name();
   limits_.kernels = "ggml";
+  limits_.weights = options.device_weights == DeviceWeights::bf16  ? "bf16"
+                    : options.device_weights == DeviceWeights::f16 ? "f16"
+                                                                   : "file";
   choose_attention(options);
+  weights_->fill(device_, options.abort_load, options.on_progress);
+  device_.traffic = {};
 }
 
 // Not every device can do every operation with every type; better said now than in the middle of a
@@ -63,10 +67,13 @@ void GraphForward::choose_attention(const PackedOptions& options) {
     const char* operation = unsupported_operation();
     if (operation == nullptr) return;
     if (flash) continue;
+    const bool is_file = options.device_weights == DeviceWeights::file;
     throw Failure{Code::model_unsupported,
-                  limits_.device + " cannot do " + operation + " with the weights of this file.",
+                  limits_.device + " cannot do " + operation + " with " +
+                      (is_file ? "the weights of this file." : "these gpuWeights."),
                   {},
-                  "Use a file of another quantisation, or gpu: false."};
+                  is_file ? "Use a file of another quantisation, or gpu: false."
+                          : "Load with gpuWeights: 'file'."};
   }
 }
 

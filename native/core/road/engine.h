@@ -14,6 +14,7 @@
 #include "core/adapter/adapter.h"
 #include "core/file/facts.h"
 #include "core/machine/cpus.h"
+#include "core/network/make_forward.h"
 #include "core/road/forward.h"
 #include "core/road/policy.h"
 #include "core/road/stream.h"
@@ -33,7 +34,8 @@ struct LoadOptions {
   int budget = 0;                // tokens a pass holds; 0: the engine's choice
   size_t prefix_bytes = 0;       // kept keys and values of prefixes that come again
   std::vector<AdapterOptions> adapters;
-  std::string gpu;           // "", "cuda", "vulkan", "metal"
+  std::string gpu;  // "", "cuda", "vulkan", "metal"
+  DeviceWeights gpu_weights = DeviceWeights::file;
   bool lock_memory = false;  // weights are never swapped out
   std::string gpu_library;   // path of that backend's shared library; empty where it is built in
 };

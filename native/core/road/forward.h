@@ -60,6 +60,7 @@ class Forward {
     bool shares_prefixes;        // whether equal prefixes within a pack are computed once
     std::string device;          // "CPU", "CUDA0", ...
     std::string kernels;         // who multiplies: "ggml", or the name of one of ours
+    std::string weights = "file";  // what a device multiplies with: "file", "bf16", "f16"
   };
 
   virtual ~Forward() = default;
