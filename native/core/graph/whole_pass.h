@@ -19,6 +19,7 @@ class WholePass final : public Pass {
 
   // The first step starts the graph, the second waits for it.
   bool step(const Abort& abort) override;
+  bool is_under_way() const override { return state_ == State::started; }
   RowView row(size_t i_sequence) override;
 
   // Waits, for who needs the device next; what goes wrong is told by this pass's own next step.

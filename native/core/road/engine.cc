@@ -1,7 +1,5 @@
 #include "core/road/engine.h"
 
-#include "core/machine/stopwatch.h"
-
 namespace qwen3_embed {
 namespace {
 
@@ -16,13 +14,7 @@ void end_aborted(const Jobs& jobs) {
 
 bool Engine::step(const Jobs& jobs, const Abort& stop) {
   end_aborted(jobs);
-  const bool interactive = interactive_->waits(jobs), bulk = bulk_->waits(jobs);
-  if (!interactive && !bulk) return false;
-  const Policy::Turn turn = policy_.next(interactive, bulk);
-  Stopwatch watch;
-  (turn == Policy::Turn::bulk ? bulk_ : interactive_)->step(jobs, stop);
-  policy_.ran(turn, watch.lap_ms(), interactive && bulk);
-  return true;
+  return turns_->step(jobs, stop);
 }
 
 }  // namespace qwen3_embed

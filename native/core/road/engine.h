@@ -3,7 +3,7 @@
 //   text ─ prompt ─► sequence ─ pack ─► pass ─ forward ─► row ─ vectors ─► vector | score
 //
 // Embedding and reranking are this one road with another first and last step. Start reading at
-// Engine::step; the road itself is in stream.cc (up to the pack) and flight.cc (from it on).
+// Turns::step; the road itself is in stream.cc (up to the pack) and flight.cc (from it on).
 #pragma once
 
 #include <functional>
@@ -16,8 +16,7 @@
 #include "core/machine/cpus.h"
 #include "core/network/make_forward.h"
 #include "core/road/forward.h"
-#include "core/road/policy.h"
-#include "core/road/stream.h"
+#include "core/road/turns.h"
 #include "core/text/vocabulary.h"
 
 namespace qwen3_embed {
@@ -64,8 +63,7 @@ class Engine {
   Threads threads_{1, ""};
   std::unique_ptr<Vocabulary> vocabulary_;
   std::unique_ptr<Forward> forward_;
-  std::unique_ptr<Stream> interactive_, bulk_;
-  Policy policy_;
+  std::unique_ptr<Turns> turns_;
 };
 
 }  // namespace qwen3_embed

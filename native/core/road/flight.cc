@@ -70,6 +70,15 @@ void Flight::begin() {
   pass_ = forward_.begin(pack);
 }
 
+void Flight::begin_ahead() noexcept {
+  if (pass_ != nullptr) return;
+  try {
+    begin();
+  } catch (...) {
+    pass_.reset();
+  }
+}
+
 // On to the texts after the current ones.
 void Flight::go_on() {
   pass_.reset();

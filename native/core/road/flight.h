@@ -27,6 +27,12 @@ class Flight {
   // those that cannot be computed fail.
   bool step(const Abort& stop);
 
+  // Whether another step would only wait for a device.
+  bool is_under_way() const { return pass_ != nullptr && pass_->is_under_way(); }
+  // Begins the pass ahead of its first step, while a device is at another. What goes wrong is left
+  // for that step to meet again, once the other's memory is free.
+  void begin_ahead() noexcept;
+
  private:
   static bool wants(const Text& text);
   bool is_wanted() const;

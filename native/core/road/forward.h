@@ -43,6 +43,10 @@ class Pass {
   // only good for being destroyed.
   virtual bool step(const Abort& abort) = 0;
 
+  // Whether another step would only wait for a device: there is time for other work meanwhile, but
+  // no other pass of the same forward is to be stepped.
+  virtual bool is_under_way() const { return false; }
+
   // After the last step, for each sequence of the pack. Valid until the next call.
   virtual RowView row(size_t i_sequence) = 0;
 };

@@ -191,10 +191,7 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options, const Abort& ab
     }
     engine->forward_ = make_generic(std::move(model), facts, generic);
   }
-  for (const bool interactive : {true, false}) {
-    (interactive ? engine->interactive_ : engine->bulk_) = std::make_unique<Stream>(
-        *engine->vocabulary_, *engine->forward_, engine->forward_->crew(), interactive);
-  }
+  engine->turns_ = std::make_unique<Turns>(*engine->vocabulary_, *engine->forward_);
   on_progress(1);
   return engine;
 }

@@ -34,28 +34,41 @@ bool Stream::waits(const Jobs& jobs) const {
 
 void Stream::step(const Jobs& jobs, const Abort& stop) {
   if (flight_) {
-    if (!flight_->step(stop)) flight_.reset();
+    if (flight_->step(stop)) return;
+    flight_.reset();
+    if (ahead_) flight_.emplace(std::move(*ahead_));
+    ahead_.reset();
     return;
   }
   try {
-    prepare(jobs, stop);
+    prepare(jobs, stop, false);
   } catch (...) {
     give_up_one(jobs, caught_failure());
   }
 }
 
-// From waiting texts to a pack, as far as one slice goes.
-void Stream::prepare(const Jobs& jobs, const Abort& stop) {
+bool Stream::prepare_ahead(const Jobs& jobs, const Abort& stop) {
+  if (flight_ && (ahead_ || !flight_->is_under_way())) return false;
+  try {
+    return prepare(jobs, stop, true);
+  } catch (...) {
+    give_up_one(jobs, caught_failure());
+    return true;
+  }
+}
+
+// From waiting texts to a pack, as far as one slice goes. False if nothing was done.
+bool Stream::prepare(const Jobs& jobs, const Abort& stop, bool only_full) {
   const size_t n_enough = static_cast<size_t>(forward_.limits().budget) * kLookaheadPacks;
   std::vector<Candidate> candidates;
   size_t n_tokens = 0;
-  bool sliced = false;
+  bool sliced = false, worked = false;
   for (const std::shared_ptr<Job>& job : in_turn(jobs)) {
     if (n_tokens >= n_enough || candidates.size() >= kLookaheadTexts) break;
     if (!candidates.empty() && !fits(candidates.front().job->options, job->options)) continue;
-    if (!tokenise(*job, n_enough, stop)) {
+    if (!tokenise(*job, n_enough, stop, worked)) {
       // A long text takes a slice between the packs of others, and holds nobody up.
-      if (!job->prompt || sliced) return;
+      if (!job->prompt || sliced) return true;
       sliced = true;
       continue;
     }
@@ -63,7 +76,13 @@ void Stream::prepare(const Jobs& jobs, const Abort& stop) {
     for (size_t i = 0; i < job->window.size(); ++i) candidates.push_back({job, i});
     n_tokens += job->n_waiting_tokens;
   }
-  if (!candidates.empty()) depart(candidates);
+  const Forward::Limits& limits = forward_.limits();
+  const bool is_full = n_tokens >= static_cast<size_t>(limits.budget) ||
+                       candidates.size() >= static_cast<size_t>(limits.max_sequences);
+  if (candidates.empty() || (only_full && !is_full)) return worked;
+  depart(candidates);
+  if (only_full) (ahead_ ? *ahead_ : *flight_).begin_ahead();
+  return true;
 }
 
 // Whether texts of the two may share a pass.
@@ -84,7 +103,7 @@ std::vector<std::shared_ptr<Job>> Stream::in_turn(const Jobs& jobs) const {
 }
 
 // Fills the job's window; false while there is more to do than one slice.
-bool Stream::tokenise(Job& job, size_t n_enough, const Abort& stop) {
+bool Stream::tokenise(Job& job, size_t n_enough, const Abort& stop, bool& worked) {
   if (!job.frame) {
     job.frame = job.options.task == JobOptions::Task::rank
                     ? vocabulary_.pair_frame(job.options.prefix, job.options.suffix)
@@ -94,7 +113,9 @@ bool Stream::tokenise(Job& job, size_t n_enough, const Abort& stop) {
     return job.n_tokenised < job.n_texts() && !job.settled() && !job.aborted() && !stop() &&
            job.n_waiting_tokens < n_enough && job.window.size() < kLookaheadTexts;
   };
-  if (wants_more()) tokenise_next(job);
+  if (!wants_more()) return true;
+  worked = true;
+  tokenise_next(job);
   return !wants_more();
 }
 
@@ -235,7 +256,11 @@ void Stream::depart(const std::vector<Candidate>& candidates) {
                       job->window.end());
     if (next == nullptr && !job->window.empty()) next = &job->window.front().sequence;
   }
-  flight_.emplace(forward_, std::move(texts), next);
+  if (!flight_) {
+    flight_.emplace(forward_, std::move(texts), next);
+  } else {
+    ahead_.emplace(forward_, std::move(texts), next);
+  }
 }
 
 // Where even a pack cannot be put together, one text has to go: without it the stream would try the

@@ -31,6 +31,13 @@ class Stream {
   // nothing; what goes wrong ends in the text, or the job, that it went wrong for.
   void step(const Jobs& jobs, const Abort& stop);
 
+  // Whether the device computes a pass of this stream, and another step would wait for it.
+  bool is_under_way() const { return flight_ && flight_->is_under_way(); }
+  // One short step towards the next pack while the device computes: a slice of text tokenised, or a
+  // pack chosen and its pass begun, but only a full one, since texts that arrive meanwhile should
+  // go with it. False if there is nothing of that to do.
+  bool prepare_ahead(const Jobs& jobs, const Abort& stop);
+
  private:
   struct Candidate {
     std::shared_ptr<Job> job;
@@ -41,9 +48,9 @@ class Stream {
     return job.options.interactive == interactive_ && !job.settled();
   }
   bool fits(const JobOptions& a, const JobOptions& b) const;
-  void prepare(const Jobs& jobs, const Abort& stop);
+  bool prepare(const Jobs& jobs, const Abort& stop, bool only_full);
   std::vector<std::shared_ptr<Job>> in_turn(const Jobs& jobs) const;
-  bool tokenise(Job& job, size_t n_enough, const Abort& stop);
+  bool tokenise(Job& job, size_t n_enough, const Abort& stop, bool& worked);
   void tokenise_next(Job& job);
   PromptInProgress start_prompt(Job& job, size_t index) const;
   void accept(Job& job, size_t index, Prompt prompt) const;
@@ -55,6 +62,7 @@ class Stream {
   Crew* crew_;
   const bool interactive_;
   std::optional<Flight> flight_;
+  std::optional<Flight> ahead_;  // departs when flight_ has landed
   uint64_t n_departures_ = 0;
 };
 
