@@ -50,7 +50,7 @@ void Device::check_room(size_t n_bytes) const {
                 "The weights take " + std::to_string(n_bytes >> 20) + " MiB on " + name_ +
                     ", where " + std::to_string(n_free >> 20) + " MiB are free.",
                 {{"needed", static_cast<int64_t>(n_bytes)}, {"free", static_cast<int64_t>(n_free)}},
-                "Use a smaller or more strongly quantised model, with gpuWeights: 'file'."};
+                "Load with gpuWeights: 'file', or use a smaller model."};
 }
 
 bool Device::supports(const ggml_tensor* operation) const {

@@ -99,6 +99,8 @@ class GraphWeights::Source {
     return to;
   }
 
+  bool converts() const { return types_ != DeviceWeights::file; }
+
   // As the file has it.
   ggml_tensor* matrix(const WeightMatrix& from) {
     return matrix(from, static_cast<ggml_type>(from.type));
@@ -213,8 +215,11 @@ GraphWeights::GraphWeights(const Network& network, const Device& device, bool em
 
 void GraphWeights::fill(Device& device, const Abort& abort,
                         const std::function<void(double)>& on_progress) {
-  device.check_room(ggml_backend_alloc_ctx_tensors_from_buft_size(
-      context_.get(), ggml_backend_get_default_buffer_type(device.backend())));
+  // A driver may find room that it does not tell of; made larger by an option, weights do not ask.
+  if (source_->converts()) {
+    device.check_room(ggml_backend_alloc_ctx_tensors_from_buft_size(
+        context_.get(), ggml_backend_get_default_buffer_type(device.backend())));
+  }
   buffer_.reset(ggml_backend_alloc_ctx_tensors(context_.get(), device.backend()));
   if (!buffer_) throw std::bad_alloc();
   ggml_backend_buffer_set_usage(buffer_.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
