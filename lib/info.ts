@@ -41,6 +41,8 @@ export interface ModelInfo extends FileInfo {
   engine: 'packed' | 'generic'
   device: string
   kernels: string
+  /** What a GPU multiplies with: the file's own types, or those they were made into at load. */
+  gpuWeights: 'file' | 'bf16' | 'f16'
   maxTokens: number
   /** Tokens a pass holds. */
   budget: number
@@ -70,11 +72,22 @@ export function modelInfo(
   isolated: boolean,
 ): ModelInfo {
   const { rowWidth: _, queryFingerprint, adapters, ...loaded } = native
-  const { engine, device, kernels, maxTokens, budget, threads, threadsReason, ...facts } = loaded
+  const {
+    engine,
+    device,
+    kernels,
+    gpuWeights,
+    maxTokens,
+    budget,
+    threads,
+    threadsReason,
+    ...facts
+  } = loaded
   const file = fileInfo(paths[0]!, facts)
   const known = note ? [{ fatal: false, what: note, remedy: '' }] : []
   const findings = [...known, ...file.findings]
-  const computing = { engine, device, kernels, maxTokens, budget, threads, threadsReason, isolated }
+  const who = { engine, device, kernels, gpuWeights, maxTokens, budget }
+  const computing = { ...who, threads, threadsReason, isolated }
   return Object.freeze({ ...file, bundled, queryFingerprint, adapters, ...computing, findings })
 }
 

@@ -12,6 +12,7 @@ import {
   type NativeJobOptions,
   type NativeLoadOptions,
   type NativeModelFacts,
+  call,
   native,
 } from './native.ts'
 import {
@@ -79,7 +80,7 @@ export class LoadedModel {
     const path = found.paths[0]!
     const all: EngineOptions = { ...options, kind, gpu, gpuLibrary: library }
     const openFile = opener(all, keeping)
-    const bytes = pool ? sizeOf(found.paths) : 0
+    const bytes = pool ? await memoryOf(found.paths, options.gpuWeights) : 0
     let state: Opened | undefined
     const open = openFile(path, () => state?.facts.fingerprint)
     const residence = await Residence.load(
@@ -259,8 +260,12 @@ function opener(options: EngineOptions, keeping: Keeping | undefined) {
     }
 }
 
-function sizeOf(paths: readonly string[]): number {
-  return paths.reduce((sum, path) => sum + statSync(path).size, 0)
+/** Bytes of a model's weights: those of its files, or of 16 bits for each parameter where these are more. */
+async function memoryOf(paths: readonly string[], weights: string): Promise<number> {
+  const inFiles = paths.reduce((sum, path) => sum + statSync(path).size, 0)
+  if (weights === 'file') return inFiles
+  const { parameters } = await call(native().binding.inspect(paths[0]!))
+  return Math.max(inFiles, 2 * parameters)
 }
 
 const warmJob = {

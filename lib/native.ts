@@ -50,6 +50,7 @@ export interface NativeModelFacts extends NativeFacts {
   engine: 'packed' | 'generic'
   device: string
   kernels: string
+  gpuWeights: 'file' | 'bf16' | 'f16'
   maxTokens: number
   budget: number
   rowWidth: number
@@ -69,6 +70,7 @@ export interface NativeLoadOptions {
   prefixCache: number
   gpu: string
   gpuLibrary: string
+  gpuWeights: string
   lockMemory: boolean
   /** side: '' takes what the file says. */
   adapters: { path: string; scale: number; side: string; anyBase: boolean }[]

@@ -42,6 +42,13 @@ export interface LoadOptions {
    * Metal is built in). @default false
    */
   gpu?: false | 'cuda' | 'vulkan' | 'metal' | undefined
+  /**
+   * What the GPU multiplies with: the file's own types, or weights made into 16 bits at load, which take more memory
+   * (BF16 and F16: 2 bytes a parameter) and less time where a GPU has fast units for them. `'f16'` keeps the matrix down
+   * of feed-forward blocks in BF16, or F32 where the GPU has none, since its products leave F16's range. Packed engine
+   * on a GPU. @default 'file'
+   */
+  gpuWeights?: 'file' | 'bf16' | 'f16' | undefined
   /** Longest text, in tokens, end token included. @default what the file was trained for (generic engine: at most 8,192) */
   maxTokens?: number | undefined
   /** Tokens that one pass should hold. Larger packs share more; smaller ones answer sooner. @default 1,024 (generic: 512) */
@@ -306,6 +313,7 @@ const loadChecks = {
   engine: oneOf('auto', 'packed', 'generic'),
   threads: integer(1, 512),
   gpu: oneOf(false, 'cuda', 'vulkan', 'metal'),
+  gpuWeights: oneOf('file', 'bf16', 'f16'),
   maxTokens: integer(8, maxInt),
   budget: integer(16, 65_536),
   maxQueue: integer(1, maxInt),
@@ -375,10 +383,19 @@ export function readLoadOptions(given: unknown) {
 }
 
 function readPlainLoadOptions(given: LoadOptions) {
+  const { gpu, gpuWeights } = given
+  if (gpuWeights && gpuWeights !== 'file' && !gpu)
+    throw misuse(
+      TypeError,
+      "'file', or a GPU by the option gpu,",
+      'the option gpuWeights',
+      gpuWeights,
+    )
   return fill(given, {
     engine: 'auto',
     threads: 0,
     gpu: false,
+    gpuWeights: 'file',
     maxTokens: 0,
     budget: 0,
     maxQueue: 262_144,

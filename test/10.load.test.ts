@@ -74,6 +74,18 @@ describe('loading', () => {
     await expect(Embedder.load('mini', { threads: 0 })).rejects.toThrow(RangeError)
   })
 
+  it('refuses weights for a GPU where there is none, and says what it multiplies with', async () => {
+    for (const gpuWeights of ['bf16', 'f16'] as const) {
+      await expect(Embedder.load('mini', { gpuWeights })).rejects.toMatchObject({
+        name: 'TypeError',
+        option: 'gpuWeights',
+      })
+    }
+    await expect(Embedder.load('mini', { gpuWeights: 'f8' as never })).rejects.toThrow(TypeError)
+    await using embedder = await Embedder.load('mini', { gpuWeights: 'file' })
+    expect(embedder.info.gpuWeights).toBe('file')
+  })
+
   it('names the package a GPU needs', async () => {
     await expect(Embedder.load('mini', { gpu: 'vulkan' })).rejects.toMatchObject({
       code: 'ERR_GPU_UNAVAILABLE',

@@ -14,6 +14,7 @@ import { Misuse } from './misuse.ts'
 import { Progress } from './progress.ts'
 
 const gpus = ['cuda', 'vulkan', 'metal'] as const
+const weights = ['file', 'bf16', 'f16'] as const
 const engines = ['auto', 'packed', 'generic'] as const
 
 export const loadOptions: Options = {
@@ -28,6 +29,11 @@ export const loadOptions: Options = {
   },
   threads: { value: 'N', help: 'threads of a pass; default: the physical cores' },
   gpu: { value: 'BACKEND', choices: gpus, help: 'compute there: cuda, vulkan or metal' },
+  'gpu-weights': {
+    value: 'TYPE',
+    choices: weights,
+    help: 'what the GPU multiplies with: file, bf16 or f16; default: file',
+  },
   'max-tokens': { value: 'N', help: 'longest text; default: what the model was trained for' },
   engine: { value: 'NAME', choices: engines, help: 'auto, packed or generic; default: auto' },
 }
@@ -108,11 +114,13 @@ export function readLoadOptions(args: Arguments): LoadOptions {
   const threads = args.integer('threads', 1, 512)
   const maxTokens = args.integer('max-tokens', 8)
   const gpu = gpus.find((choice) => choice === args.text('gpu'))
+  const gpuWeights = weights.find((choice) => choice === args.text('gpu-weights'))
   const engine = engines.find((choice) => choice === args.text('engine'))
   return {
     ...(threads === undefined ? {} : { threads }),
     ...(maxTokens === undefined ? {} : { maxTokens }),
     ...(gpu === undefined ? {} : { gpu }),
+    ...(gpuWeights === undefined ? {} : { gpuWeights }),
     ...(engine === undefined ? {} : { engine }),
   }
 }

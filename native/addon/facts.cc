@@ -82,6 +82,7 @@ void add_engine_facts(Napi::Object object, const Forward::Limits& limits, const 
   object.Set("engine", engine);
   object.Set("device", limits.device);
   object.Set("kernels", limits.kernels);
+  object.Set("gpuWeights", limits.weights);
   object.Set("maxTokens", limits.max_tokens);
   object.Set("budget", limits.budget);
   object.Set("rowWidth", limits.n_embd);

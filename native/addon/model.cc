@@ -22,6 +22,10 @@ LoadOptions read_options(const Napi::Object& given) {
   options.kernels = text("kernels");
   options.gpu = text("gpu");
   options.gpu_library = text("gpuLibrary");
+  const std::string weights = text("gpuWeights");
+  options.gpu_weights = weights == "bf16"  ? DeviceWeights::bf16
+                        : weights == "f16" ? DeviceWeights::f16
+                                           : DeviceWeights::file;
   options.lock_memory = given.Get("lockMemory").As<Napi::Boolean>().Value();
   options.n_threads = number("threads");
   options.max_tokens = number("maxTokens");

@@ -47,6 +47,35 @@ GraphBlocks::KeysValues GraphBlocks::keys_values(Draft& draft, size_t i_block, g
           product(draft, block.v, inputs)};
 }
 
+GraphBlocks::Sight GraphBlocks::sight(Draft& draft, const SightShape& shape,
+                                      ggml_tensor* masks) const {
+  Sight sight{};
+  for (const BinShape& bin : shape.bins) {
+    Bin to{bin.n_streams, bin.n_q, bin.n_keys, nullptr, nullptr, mask(draft, bin, masks)};
+    if (bin.gathers) {
+      to.queries = draft.part(bin.queries);
+      to.keys = draft.part(bin.keys);
+    }
+    sight.bins.push_back(to);
+  }
+  if (shape.gathers) sight.answers = draft.part(shape.answers);
+  return sight;
+}
+
+// (n_keys, n_q, 1, n_masks), or null
+ggml_tensor* GraphBlocks::mask(Draft& draft, const BinShape& bin, ggml_tensor* masks) const {
+  ggml_context* context = draft.context.get();
+  if (bin.n_masks == 0) return nullptr;
+  const auto rows = [&](int64_t first, int64_t n) {
+    return ggml_view_2d(context, masks, bin.n_keys, n, masks->nb[1],
+                        static_cast<size_t>(first) * masks->nb[1]);
+  };
+  if (bin.seen.n == 0) return ggml_cont(context, rows(bin.first_seen - 1, bin.n_q));
+  ggml_tensor* mask = ggml_get_rows(context, rows(0, bin.n_keys), draft.part(bin.seen));
+  mask = ggml_reshape_4d(context, mask, bin.n_keys, bin.n_q, 1, bin.n_masks);
+  return flash_ ? ggml_cast(context, mask, GGML_TYPE_F16) : mask;
+}
+
 // q: (head_dim, n_head, n) -> (n_q, n)
 ggml_tensor* GraphBlocks::attention(Draft& draft, ggml_tensor* q, const KeysValues& seen,
                                     const Sight& sight) const {

@@ -5,6 +5,7 @@
 
 #include "core/graph/draft.h"
 #include "core/graph/graph_weights.h"
+#include "core/graph/sight.h"
 
 namespace qwen3_embed {
 
@@ -27,6 +28,8 @@ class GraphBlocks {
     std::vector<Bin> bins;
     ggml_tensor* answers;  // or null: as they stand
   };
+  // `masks`: as MaskTable has them.
+  Sight sight(Draft& draft, const SightShape& shape, ggml_tensor* masks) const;
   // x as a block's products read it. (n_embd, n)
   ggml_tensor* read(Draft& draft, size_t i_block, ggml_tensor* x) const;
   KeysValues keys_values(Draft& draft, size_t i_block, ggml_tensor* inputs,
@@ -37,6 +40,7 @@ class GraphBlocks {
   ggml_tensor* norm(Draft& draft, ggml_tensor* x, const GraphNorm& norm) const;
 
  private:
+  ggml_tensor* mask(Draft& draft, const BinShape& bin, ggml_tensor* masks) const;
   ggml_tensor* product(Draft& draft, const GraphLinear& linear, ggml_tensor* x) const;
   ggml_tensor* heads(Draft& draft, ggml_tensor* x, int n_heads, const GraphNorm& norm,
                      ggml_tensor* positions) const;

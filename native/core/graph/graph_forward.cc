@@ -2,15 +2,15 @@
 
 #include <algorithm>
 #include <new>
-#include <string_view>
+#include <utility>
 
 #include "core/failure.h"
-#include "core/graph/graph_pass.h"
-#include "core/machine/backends.h"
+#include "core/graph/ladder.h"
+#include "core/graph/tiled_pass.h"
+#include "core/graph/whole_pass.h"
 #include "core/network/checks.h"
 #include "ggml-alloc.h"
 #include "ggml-backend.h"
-#include "ggml.h"
 
 namespace qwen3_embed {
 namespace {
@@ -21,26 +21,40 @@ constexpr int kMaxSequences = 4096;
 // Without flash attention the scores of all heads of a tile are one tensor: no more values than
 // this.
 constexpr int64_t kMostScores = int64_t{1} << 26;
+// Packs with longer texts go in tiles: the table of masks for so many keys has 128 MiB.
+constexpr int32_t kMostKeys = 8192;
+// Of kept graphs: some 10 of short texts through 0.6B, 6 of 8B.
+constexpr size_t kCacheBytes = size_t{128} << 20;
 
 }  // namespace
 
 GraphForward::GraphForward(std::shared_ptr<const Network> network, const PackedOptions& options)
-    : network_(std::move(network)), tile_(options.tile) {
+    : network_(std::move(network)),
+      tile_(options.tile),
+      pads_(options.pads.value_or(options.device != nullptr)),
+      device_(options.device, options.n_threads),
+      cache_(kCacheBytes) {
   if (options.ranks) head_ = RankHead(*network_, options.yes, options.no);
-  set_up_backend(options);
   const bool embeds = options.device != nullptr || options.portable_graph;
-  weights_ = std::make_unique<GraphWeights>(*network_, backend_.get(), embeds, options.abort_load,
-                                            options.on_progress);
-  allocator_.reset(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend_.get())));
+  weights_ = std::make_unique<GraphWeights>(*network_, device_, embeds, options.device_weights);
+  allocator_.reset(ggml_gallocr_new(ggml_backend_get_default_buffer_type(device_.backend())));
+  if (!allocator_) throw std::bad_alloc();
+  kept_masks_ = std::make_shared<MaskTable>(device_, kMostPaddedRows);
+  masks_ = kept_masks_;
   limits_.n_embd = network_->n_embd;
   limits_.max_tokens = options.max_tokens;
   limits_.budget = options.budget;
   limits_.max_sequences = kMaxSequences;
   limits_.shares_prefixes = network_->is_causal;
   limits_.tells_queries = network_->tells_queries();
-  limits_.device = ggml_backend_dev_name(ggml_backend_get_device(backend_.get()));
+  limits_.device = device_.name();
   limits_.kernels = "ggml";
+  limits_.weights = options.device_weights == DeviceWeights::bf16  ? "bf16"
+                    : options.device_weights == DeviceWeights::f16 ? "f16"
+                                                                   : "file";
   choose_attention(options);
+  weights_->fill(device_, options.abort_load, options.on_progress);
+  device_.traffic = {};
 }
 
 // Not every device can do every operation with every type; better said now than in the middle of a
@@ -53,58 +67,39 @@ void GraphForward::choose_attention(const PackedOptions& options) {
     const char* operation = unsupported_operation();
     if (operation == nullptr) return;
     if (flash) continue;
+    const bool is_file = options.device_weights == DeviceWeights::file;
     throw Failure{Code::model_unsupported,
-                  limits_.device + " cannot do " + operation + " with the weights of this file.",
+                  limits_.device + " cannot do " + operation + " with " +
+                      (is_file ? "the weights of this file." : "these gpuWeights."),
                   {},
-                  "Use a file of another quantisation, or gpu: false."};
+                  is_file ? "Use a file of another quantisation, or gpu: false."
+                          : "Load with gpuWeights: 'file'."};
   }
 }
 
 const char* GraphForward::unsupported_operation() {
-  // Of two lengths, so that every kind of node is there.
-  const Sequence longer{{0, 0, 0, 0, 0}}, shorter{{1, 0}};
-  const std::vector<const Sequence*> sequences = {&longer, &shorter};
-  GraphPass trial(*this, Pack{sequences, Pooling::last});
-  const Draft draft = trial.whole();
-  for (int i = 0; i < ggml_graph_n_nodes(draft.graph); ++i) {
-    ggml_tensor* node = ggml_graph_node(draft.graph, i);
-    if (!ggml_backend_supports_op(backend_.get(), node)) return ggml_op_desc(node);
+  // Texts of two lengths that are not attended together and one alone, filled up and not: every
+  // kind of node is there.
+  const Sequence longer{std::vector<Token>(200, 0)}, shorter{{1, 0}};
+  for (const std::vector<const Sequence*>& sequences :
+       {std::vector<const Sequence*>{&longer, &shorter}, {&longer}}) {
+    const Trie trie = build_trie(sequences, network_->is_causal);
+    for (const bool pads : {true, false}) {
+      const PackPlan plan =
+          plan_pack(trie, {trie.n_rows() - 1}, network_->blocks.size(), false, stream_rules(pads));
+      const std::unique_ptr<WholeGraph> graph = graph_of(plan.shape, pads);
+      for (int i = 0; i < ggml_graph_n_nodes(graph->graph()); ++i) {
+        ggml_tensor* node = ggml_graph_node(graph->graph(), i);
+        if (!device_.supports(node)) return ggml_op_desc(node);
+      }
+    }
   }
   return nullptr;
 }
 
-StreamRules GraphForward::stream_rules() const {
+StreamRules GraphForward::stream_rules(bool pads) const {
   // CUDA's fast kernels want 256 keys or a multiple, and find a stream's mask by its number.
-  return {network_->is_causal, flash_ ? 256 : 1, is_cuda_};
-}
-
-void GraphForward::set_up_backend(const PackedOptions& options) {
-  ggml_backend_dev_t device = options.device ? options.device : cpu_device();
-  backend_.reset(device ? ggml_backend_dev_init(device, nullptr) : nullptr);
-  if (!backend_) {
-    throw Failure{Code::gpu_unavailable,
-                  "The device could not be started: " + take_llama_log() + ".",
-                  {},
-                  "Load the model with gpu: false."};
-  }
-  ggml_backend_reg_t registry = ggml_backend_dev_backend_reg(device);
-  is_cuda_ = std::string_view(ggml_backend_reg_name(registry)) == "CUDA";
-  auto function = [&](const char* name) {
-    return ggml_backend_reg_get_proc_address(registry, name);
-  };
-  // Both exist on the CPU only.
-  if (void* set = function("ggml_backend_set_n_threads")) {
-    reinterpret_cast<ggml_backend_set_n_threads_t>(set)(backend_.get(), options.n_threads);
-    threads_ = std::make_unique<GgmlThreads>(options.n_threads);
-    threads_->serve(backend_.get());
-  }
-  if (void* set = function("ggml_backend_set_abort_callback")) {
-    const ggml_abort_callback asks = [](void* self) {
-      const Abort* abort = static_cast<GraphForward*>(self)->abort_;
-      return abort != nullptr && *abort && (*abort)();
-    };
-    reinterpret_cast<ggml_backend_set_abort_callback_t>(set)(backend_.get(), asks, this);
-  }
+  return {network_->is_causal, flash_ ? 256 : 1, device_.is_cuda(), pads};
 }
 
 int32_t GraphForward::tile_rows(int32_t n_rows) const {
@@ -118,46 +113,60 @@ int32_t GraphForward::tile_rows(int32_t n_rows) const {
 std::unique_ptr<Pass> GraphForward::begin(const Pack& pack) {
   check_pack(pack, limits_, network_->token_embd.n_out, head_);
   try {
-    return std::make_unique<GraphPass>(*this, pack);
+    Trie trie = build_trie(pack.sequences, network_->is_causal);
+    const int32_t longest = *std::max_element(trie.positions.begin(), trie.positions.end()) + 1;
+    const int32_t tile = tile_rows(trie.n_rows());
+    if (trie.n_rows() <= tile && longest <= kMostKeys)
+      return std::make_unique<WholePass>(*this, std::move(trie), pack);
+    return std::make_unique<TiledPass>(*this, std::move(trie), pack, std::min(tile, kTile));
   } catch (const std::bad_alloc&) {
     throw out_of_memory(n_tokens(pack));
   }
 }
 
-void GraphForward::compute(Draft& draft, const Abort& abort) {
-  if (abort && abort()) throw Failure{Code::aborted, "The pass was aborted.", {}};
-  if (!ggml_gallocr_alloc_graph(allocator_.get(), draft.graph)) throw std::bad_alloc();
-  // An input that no step reads, such as the first mask of a model with one block, has no memory.
-  auto fill = [&](const auto& inputs) {
-    for (const auto& [tensor, values] : inputs) {
-      if (tensor->buffer == nullptr) continue;
-      const size_t n_bytes = values.size() * sizeof(values[0]);
-      ggml_backend_tensor_set(tensor, values.data(), 0, n_bytes);
-      ++traffic_.n_uploads;
-      traffic_.n_bytes += static_cast<int64_t>(n_bytes);
-    }
-  };
-  ++traffic_.n_graphs;
-  traffic_.n_nodes += ggml_graph_n_nodes(draft.graph);
-  fill(draft.floats);
-  fill(draft.halves);
-  fill(draft.integers);
-  abort_ = &abort;
-  const ggml_status status = ggml_backend_graph_compute(backend_.get(), draft.graph);
-  abort_ = nullptr;
-  switch (status) {
-    case GGML_STATUS_SUCCESS:
-      return;
-    case GGML_STATUS_ABORTED:
-      throw Failure{Code::aborted, "The pass was aborted.", {}};
-    case GGML_STATUS_ALLOC_FAILED:
-      throw std::bad_alloc();
-    default:
-      throw Failure{Code::compute,
-                    limits_.device + " failed with status " + std::to_string(status) + ": " +
-                        take_llama_log() + ".",
-                    {{"status", static_cast<int64_t>(status)}},
-                    "Load the model with gpu: false."};
+std::unique_ptr<WholeGraph> GraphForward::graph_of(const PackShape& shape, bool is_kept) {
+  if (is_kept) {
+    if (std::unique_ptr<WholeGraph> graph = cache_.take(shape.key())) return graph;
+  }
+  auto graph = std::make_unique<WholeGraph>(*network_, *weights_, *blocks_, shape,
+                                            masks(shape.most_keys(), is_kept));
+  device_.traffic.n_nodes += ggml_graph_n_nodes(graph->graph());
+  return graph;
+}
+
+std::shared_ptr<const MaskTable> GraphForward::masks(int32_t n_keys, bool is_kept) {
+  if (is_kept) return kept_masks_;
+  if (n_keys > masks_->n()) {
+    int32_t n = masks_->n();
+    while (n < n_keys) n *= 2;
+    masks_ = std::make_shared<MaskTable>(device_, n);
+  }
+  return masks_;
+}
+
+void GraphForward::keep(std::vector<int32_t> key, std::unique_ptr<WholeGraph> graph) {
+  cache_.give(std::move(key), std::move(graph));
+}
+
+void GraphForward::prepare(WholeGraph& graph, bool is_kept) {
+  if (!is_kept) return prepare(graph.graph());
+  if (under_way_ != nullptr) under_way_->settle();
+  if (!graph.is_allocated()) allocate_at_all([&] { graph.allocate(device_); });
+}
+
+void GraphForward::prepare(ggml_cgraph* graph) {
+  if (under_way_ != nullptr) under_way_->settle();
+  allocate_at_all([&] { device_.allocate(allocator_.get(), graph); });
+}
+
+template <typename Allocate>
+void GraphForward::allocate_at_all(const Allocate& allocate) {
+  try {
+    allocate();
+  } catch (const std::bad_alloc&) {
+    if (cache_.n_bytes() == 0) throw;
+    cache_.clear();
+    allocate();
   }
 }
 
@@ -166,6 +175,22 @@ void GraphForward::add(const ForwardTimes& times) {
   times_.n_tokens += times.n_tokens;
   times_.n_tokens_run += times.n_tokens_run;
   times_.products_ms += times.products_ms;
+}
+
+std::vector<float> embeddings_from_file(const Network& network, const Trie& trie) {
+  const auto width = static_cast<size_t>(network.n_embd);
+  std::vector<float> rows(static_cast<size_t>(trie.n_rows()) * width), extra(width);
+  std::vector<uint8_t> bytes;
+  for (size_t i = 0; i < trie.ids.size(); ++i) {
+    float* x = rows.data() + i * width;
+    read_row(*network.file, network.token_embd, trie.ids[i], bytes, x);
+    for (size_t k = 0; k < network.token_type.size(); ++k) x[k] += network.token_type[k];
+    if (network.position_embd.n_out == 0) continue;
+    read_row(*network.file, network.position_embd, trie.positions[i], bytes, extra.data());
+    for (size_t k = 0; k < width; ++k) x[k] += extra[k];
+  }
+  network.file->check_unchanged();
+  return rows;
 }
 
 }  // namespace qwen3_embed

@@ -4,15 +4,18 @@
 #include <memory>
 #include <vector>
 
-#include "core/graph/draft.h"
+#include "core/graph/device.h"
 #include "core/graph/graph_block.h"
+#include "core/graph/graph_cache.h"
+#include "core/graph/mask_table.h"
 #include "core/graph/streams.h"
-#include "core/machine/ggml_threads.h"
 #include "core/network/make_forward.h"
 #include "core/network/outputs.h"
 #include "ggml-cpp.h"
 
 namespace qwen3_embed {
+
+class WholePass;
 
 class GraphForward final : public Forward {
  public:
@@ -27,40 +30,52 @@ class GraphForward final : public Forward {
   const GraphWeights& weights() const { return *weights_; }
   const GraphBlocks& blocks() const { return *blocks_; }
   const RankHead& head() const { return head_; }
-  ggml_backend_t backend() const { return backend_.get(); }
-  // Rows that go through a block together, of a pack of n_rows.
-  int32_t tile_rows(int32_t n_rows) const;
+  Device& device() { return device_; }
   bool flash() const { return flash_; }
-  StreamRules stream_rules() const;
-  // Gives the draft memory, fills its inputs and computes it.
-  void compute(Draft& draft, const Abort& abort);
+  // Whether short packs are filled up, and their graphs kept.
+  bool pads() const { return pads_; }
+  StreamRules stream_rules(bool pads) const;
+
+  // A kept graph, or a new one, which has no memory yet.
+  std::unique_ptr<WholeGraph> graph_of(const PackShape& shape, bool is_kept);
+  // Gives a graph memory: of its own if it is to be kept, else what all others share. Nothing is
+  // under way afterwards.
+  void prepare(WholeGraph& graph, bool is_kept);
+  void prepare(ggml_cgraph* graph);
+  void keep(std::vector<int32_t> key, std::unique_ptr<WholeGraph> graph);
+  // The pass whose graph was started and not waited for, or null.
+  void set_under_way(WholePass* pass) { under_way_ = pass; }
   void add(const ForwardTimes& times);
 
-  // What passes have cost a device besides arithmetic: for tests, where no device is.
-  struct Traffic {
-    int64_t n_nodes = 0, n_graphs = 0, n_uploads = 0, n_bytes = 0;
-  };
-  const Traffic& traffic() const { return traffic_; }
-
  private:
-  void set_up_backend(const PackedOptions& options);
+  // Rows that go through a block together, of a pack of n_rows.
+  int32_t tile_rows(int32_t n_rows) const;
   // The first operation of a pass that the device cannot do, or null.
   const char* unsupported_operation();
   void choose_attention(const PackedOptions& options);
+  std::shared_ptr<const MaskTable> masks(int32_t n_keys, bool is_kept);
+  // With the memory of kept graphs, where there is no other.
+  template <typename Allocate>
+  void allocate_at_all(const Allocate& allocate);
 
   const std::shared_ptr<const Network> network_;
   const int32_t tile_;  // 0: by the pack
-  bool flash_ = false, is_cuda_ = false;
+  const bool pads_;
+  bool flash_ = false;
   Limits limits_;
   RankHead head_;
-  std::unique_ptr<GgmlThreads> threads_;  // of the backend, where that is the CPU
-  ggml_backend_ptr backend_;
+  Device device_;
   std::unique_ptr<GraphWeights> weights_;
   std::unique_ptr<GraphBlocks> blocks_;
+  std::shared_ptr<const MaskTable> masks_, kept_masks_;  // of graphs that are kept: never replaced
   ggml_gallocr_ptr allocator_;
-  const Abort* abort_ = nullptr;  // of the computation under way
+  GraphCache cache_;
+  WholePass* under_way_ = nullptr;
   ForwardTimes times_;
-  Traffic traffic_;
 };
+
+// Token embeddings with what is added to them, for devices that do not look them up. (n_rows,
+// n_embd)
+std::vector<float> embeddings_from_file(const Network& network, const Trie& trie);
 
 }  // namespace qwen3_embed

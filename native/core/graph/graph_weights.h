@@ -4,8 +4,9 @@
 #include <memory>
 #include <vector>
 
+#include "core/graph/device.h"
+#include "core/network/make_forward.h"
 #include "core/network/network.h"
-#include "core/road/forward.h"
 #include "ggml-cpp.h"
 
 namespace qwen3_embed {
@@ -31,10 +32,14 @@ struct GraphBlock {
 
 class GraphWeights {
  public:
-  // `embeds`: token and position embeddings too, where the device can look rows of their types up.
-  // Throws std::bad_alloc.
-  GraphWeights(const Network& network, ggml_backend_t backend, bool embeds, const Abort& abort,
-               const std::function<void(double)>& on_progress);
+  // Tensors without memory, of which graphs can be made to ask the device what it can do. `embeds`:
+  // token and position embeddings too, where the device can look rows of their types up.
+  GraphWeights(const Network& network, const Device& device, bool embeds, DeviceWeights types);
+  ~GraphWeights();
+
+  // Reads them from the file to the device, `network` being as it was. Once. Throws std::bad_alloc,
+  // Failure.
+  void fill(Device& device, const Abort& abort, const std::function<void(double)>& on_progress);
 
   bool embeds() const { return token_embd != nullptr; }
 
@@ -44,6 +49,8 @@ class GraphWeights {
   ggml_tensor* rope_factors = nullptr;
 
  private:
+  class Source;
+  std::unique_ptr<Source> source_;  // until they are filled
   ggml_context_ptr context_;
   ggml_backend_buffer_ptr buffer_;
 };

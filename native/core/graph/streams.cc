@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
+
+#include "core/graph/ladder.h"
 
 namespace qwen3_embed {
 namespace {
@@ -35,47 +36,58 @@ std::vector<Stream> streams_of(const Trie& trie, const Tile& asked, bool is_caus
   return streams;
 }
 
-int32_t filled_up(size_t n_keys, int32_t multiple) {
-  const auto n = static_cast<int32_t>(n_keys);
-  return n < multiple ? n : (n + multiple - 1) / multiple * multiple;
+int32_t filled_up(int32_t n, const StreamRules& rules) {
+  if (rules.pads) return filled_rows(n);
+  return n < rules.key_multiple
+             ? n
+             : (n + rules.key_multiple - 1) / rules.key_multiple * rules.key_multiple;
 }
 
-int32_t filled_or_last(const std::vector<int32_t>& values, int32_t i) {
-  return values[std::min(static_cast<size_t>(i), values.size() - 1)];
+// Rows that fill a padded pack up stand behind it and are its last again.
+int32_t filled(const std::vector<int32_t>& values, int32_t i, bool counts_on) {
+  const auto n = static_cast<int32_t>(values.size());
+  return i < n ? values[static_cast<size_t>(i)] : counts_on ? i : values.back();
 }
 
-// What stream `stream` of a bin sees. (n_q, n_keys)
-void add_mask(const Stream& stream, bool is_causal, StreamBin& bin) {
-  const ggml_fp16_t unseen = ggml_fp32_to_fp16(kUnseen), seen = ggml_fp32_to_fp16(0);
-  for (int32_t q = 0; q < bin.n_q; ++q) {
-    const auto n_seen = is_causal ? filled_or_last(stream.positions, q) + 1
-                                  : static_cast<int32_t>(stream.keys.size());
-    bin.mask.insert(bin.mask.end(), static_cast<size_t>(n_seen), seen);
-    bin.mask.insert(bin.mask.end(), static_cast<size_t>(bin.n_keys - n_seen), unseen);
+bool counts_up(const std::vector<int32_t>& values) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i] != static_cast<int32_t>(i)) return false;
   }
+  return true;
 }
 
-StreamBin make_bin(const std::vector<Stream>& streams, const StreamRules& rules) {
+// `alone`: the streams are one and all of the pack.
+StreamBin make_bin(const std::vector<Stream>& streams, const StreamRules& rules, bool alone) {
   StreamBin bin{};
-  bin.n_streams = static_cast<int32_t>(streams.size());
-  size_t n_keys = 0;
-  bool all_seen = !rules.is_causal, all_equal = true;
+  const auto n_streams = static_cast<int32_t>(streams.size());
+  bin.n_streams = rules.pads ? filled_streams(n_streams) : n_streams;
+  size_t n_keys = 0, n_q = 0;
+  bool all_equal = true;
   for (const Stream& stream : streams) {
     n_keys = std::max(n_keys, stream.keys.size());
-    bin.n_q = std::max(bin.n_q, static_cast<int32_t>(stream.asked.size()));
+    n_q = std::max(n_q, stream.asked.size());
     all_equal = all_equal && stream.positions == streams.front().positions &&
                 stream.keys.size() == streams.front().keys.size();
   }
-  bin.n_keys = filled_up(n_keys, rules.key_multiple);
-  for (const Stream& stream : streams) {
+  bin.n_q = rules.pads ? filled_rows(static_cast<int32_t>(n_q)) : static_cast<int32_t>(n_q);
+  bin.n_keys = filled_up(static_cast<int32_t>(n_keys), rules);
+  bool all_seen = !rules.is_causal && !rules.pads;
+  for (int32_t i = 0; i < bin.n_streams; ++i) {
+    const Stream& stream = streams[static_cast<size_t>(std::min(i, n_streams - 1))];
     all_seen = all_seen && stream.keys.size() == static_cast<size_t>(bin.n_keys);
-    for (int32_t q = 0; q < bin.n_q; ++q) bin.queries.push_back(filled_or_last(stream.asked, q));
-    for (int32_t k = 0; k < bin.n_keys; ++k) bin.keys.push_back(filled_or_last(stream.keys, k));
+    for (int32_t q = 0; q < bin.n_q; ++q) bin.queries.push_back(filled(stream.asked, q, alone));
+    const bool keys_go_on = alone && counts_up(stream.keys);
+    for (int32_t k = 0; k < bin.n_keys; ++k) bin.keys.push_back(filled(stream.keys, k, keys_go_on));
   }
   if (all_seen) return bin;
-  bin.n_masks = all_equal && !rules.masks_each ? 1 : bin.n_streams;
-  for (int32_t i = 0; i < bin.n_masks; ++i)
-    add_mask(streams[static_cast<size_t>(i)], rules.is_causal, bin);
+  bin.n_masks = all_equal && !rules.masks_each && !rules.pads ? 1 : bin.n_streams;
+  for (int32_t i = 0; i < bin.n_masks; ++i) {
+    const Stream& stream = streams[static_cast<size_t>(std::min(i, n_streams - 1))];
+    for (int32_t q = 0; q < bin.n_q; ++q) {
+      bin.seen.push_back(rules.is_causal ? filled(stream.positions, q, false) + 1
+                                         : static_cast<int32_t>(stream.keys.size()));
+    }
+  }
   return bin;
 }
 
@@ -85,13 +97,6 @@ bool fits(const Stream& longest, const Stream& stream) {
   constexpr size_t kShort = 64;
   const size_t most = longest.keys.size(), n = stream.keys.size();
   return most <= kShort || n * 3 >= most * 2;
-}
-
-bool counts_up(const std::vector<int32_t>& values) {
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (values[i] != static_cast<int32_t>(i)) return false;
-  }
-  return true;
 }
 
 }  // namespace
@@ -108,10 +113,11 @@ Streams make_streams(const Trie& trie, const Tile& asked, const StreamRules& rul
   result.answers.resize(static_cast<size_t>(asked.n));
   int32_t n_before = 0;
   for (auto first = streams.begin(); first != streams.end();) {
-    const auto end = std::find_if(first, streams.end(),
-                                  [&](const Stream& stream) { return !fits(*first, stream); });
+    const auto end = std::find_if(first, streams.end(), [&](const Stream& stream) {
+      return !rules.pads && !fits(*first, stream);
+    });
     const std::vector<Stream> together(first, end);
-    result.bins.push_back(make_bin(together, rules));
+    result.bins.push_back(make_bin(together, rules, rules.pads && trie.runs.size() == 1));
     const StreamBin& bin = result.bins.back();
     for (const Stream& stream : together) {
       for (size_t q = 0; q < stream.asked.size(); ++q) {
@@ -121,7 +127,22 @@ Streams make_streams(const Trie& trie, const Tile& asked, const StreamRules& rul
     }
     first = end;
   }
+  if (rules.pads) {
+    const int32_t last = result.answers.back();
+    result.answers.resize(static_cast<size_t>(filled_rows(asked.n)), last);
+  }
   return result;
+}
+
+std::vector<ggml_fp16_t> mask_of(const StreamBin& bin) {
+  const ggml_fp16_t unseen = ggml_fp32_to_fp16(kUnseen), seen = ggml_fp32_to_fp16(0);
+  std::vector<ggml_fp16_t> mask;
+  mask.reserve(bin.seen.size() * static_cast<size_t>(bin.n_keys));
+  for (const int32_t n_seen : bin.seen) {
+    mask.insert(mask.end(), static_cast<size_t>(n_seen), seen);
+    mask.insert(mask.end(), static_cast<size_t>(bin.n_keys - n_seen), unseen);
+  }
+  return mask;
 }
 
 std::vector<ggml_fp16_t> causal_strip(int32_t n_q, int32_t n_rows) {

@@ -17,6 +17,9 @@ struct ggml_backend_device;
 
 namespace qwen3_embed {
 
+// What a device multiplies with: the file's own types, or 16 bits made of them at load.
+enum class DeviceWeights { file, bf16, f16 };
+
 struct PackedOptions {
   int n_threads = 1;
   int n_crews = 1;  // that packs may be dealt to, these threads dealt out among them; 1: none apart
@@ -30,11 +33,14 @@ struct PackedOptions {
   bool ranks = false;                     // whether Pooling::rank will be asked for
   std::string kernels = "auto";           // "auto", "ggml", or the name of one of ours
   ggml_backend_device* device = nullptr;  // null: the CPU
+  DeviceWeights device_weights = DeviceWeights::file;
   // Runs the graph of ggml ops that GPUs run, on whatever `device` is. For tests.
   bool portable_graph = false;
   // Attention as one operation of the device's over 16-bit keys and values, where it has that.
   // Unsaid: on devices that are not the CPU.
   std::optional<bool> flash;
+  // Short packs are filled up to a few sizes, and the graphs of those kept. Unsaid: likewise.
+  std::optional<bool> pads;
   Token yes = -1, no = -1;  // for rankers without a head
   Abort abort_load;
   std::function<void(double fraction)> on_progress;

@@ -3,21 +3,20 @@
 //   text ─ prompt ─► sequence ─ pack ─► pass ─ forward ─► row ─ vectors ─► vector | score
 //
 // Embedding and reranking are this one road with another first and last step. Start reading at
-// Engine::step; the road itself is in stream.cc (up to the pack) and flight.cc (from it on).
+// Turns::step; the road itself is in stream.cc (up to the pack) and flight.cc (from it on).
 #pragma once
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/adapter/adapter.h"
 #include "core/file/facts.h"
 #include "core/machine/cpus.h"
+#include "core/network/make_forward.h"
 #include "core/road/forward.h"
-#include "core/road/policy.h"
-#include "core/road/stream.h"
+#include "core/road/turns.h"
 #include "core/text/vocabulary.h"
 
 namespace qwen3_embed {
@@ -35,7 +34,8 @@ struct LoadOptions {
   int budget = 0;                // tokens a pass holds; 0: the engine's choice
   size_t prefix_bytes = 0;       // kept keys and values of prefixes that come again
   std::vector<AdapterOptions> adapters;
-  std::string gpu;           // "", "cuda", "vulkan", "metal"
+  std::string gpu;  // "", "cuda", "vulkan", "metal"
+  DeviceWeights gpu_weights = DeviceWeights::file;
   bool lock_memory = false;  // weights are never swapped out
   std::string gpu_library;   // path of that backend's shared library; empty where it is built in
 };
@@ -58,7 +58,7 @@ class Engine {
   // pass. Nothing, if there are none; or if all there is to do is under way on other threads, and
   // nothing comes of another call before on_change or a change of the jobs. Jobs end up settled;
   // the lane tells their owners.
-  enum class Step { done, nothing, waits };
+  using Step = Turns::Step;
   Step step(const Jobs& jobs, const Abort& stop);
 
  private:
@@ -69,9 +69,7 @@ class Engine {
   Threads threads_{1, ""};
   std::unique_ptr<Vocabulary> vocabulary_;
   std::unique_ptr<Forward> forward_;
-  std::optional<Captains> captains_;  // they have passes of the forward's
-  std::unique_ptr<Stream> interactive_, bulk_;
-  Policy policy_;
+  std::unique_ptr<Turns> turns_;
 };
 
 }  // namespace qwen3_embed

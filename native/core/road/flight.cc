@@ -27,6 +27,16 @@ Flight::Flight(Forward& forward, std::vector<Text> texts, const Sequence* next, 
       captain_(captain),
       n_(texts_.size()) {}
 
+Flight::Flight(Flight&& other) noexcept
+    : forward_(other.forward_),
+      texts_(std::move(other.texts_)),
+      next_(other.next_),
+      captain_(other.captain_),
+      pass_(std::move(other.pass_)),
+      is_under_way_(std::exchange(other.is_under_way_, false)),
+      first_(other.first_),
+      n_(other.n_) {}
+
 Flight::Step Flight::step(const Abort& stop) {
   Step step = Step::done;
   try {
@@ -96,6 +106,15 @@ void Flight::drop_pass() {
   if (is_under_way_) captain_->cancel();
   is_under_way_ = false;
   pass_.reset();
+}
+
+void Flight::begin_ahead() noexcept {
+  if (pass_ != nullptr) return;
+  try {
+    begin();
+  } catch (...) {
+    pass_.reset();
+  }
 }
 
 // On to the texts after the current ones.

@@ -26,6 +26,7 @@ class Flight {
   // does.
   Flight(Forward& forward, std::vector<Text> texts, const Sequence* next, Captain* captain);
   ~Flight() { drop_pass(); }
+  Flight(Flight&& other) noexcept;
   Flight(const Flight&) = delete;
   Flight& operator=(const Flight&) = delete;
 
@@ -34,6 +35,12 @@ class Flight {
   // tried again text by text, so that only those that cannot be computed fail.
   Step step(const Abort& stop);
   bool has_captain() const { return captain_ != nullptr; }
+
+  // Whether another step would only wait for a device.
+  bool is_under_way() const { return pass_ != nullptr && pass_->is_under_way(); }
+  // Begins the pass ahead of its first step, while a device is at another. What goes wrong is left
+  // for that step to meet again, once the other's memory is free.
+  void begin_ahead() noexcept;
 
  private:
   static bool wants(const Text& text);

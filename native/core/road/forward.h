@@ -45,6 +45,10 @@ class Pass {
   // only good for being destroyed.
   virtual bool step(const Abort& abort) = 0;
 
+  // Whether another step would only wait for a device: there is time for other work meanwhile, but
+  // no other pass of the same forward is to be stepped.
+  virtual bool is_under_way() const { return false; }
+
   // After the last step, for each sequence of the pack. Valid until the next call.
   virtual RowView row(size_t i_sequence) = 0;
 };
@@ -62,6 +66,7 @@ class Forward {
     bool shares_prefixes;        // whether equal prefixes within a pack are computed once
     std::string device;          // "CPU", "CUDA0", ...
     std::string kernels;         // who multiplies: "ggml", or the name of one of ours
+    std::string weights = "file";  // what a device multiplies with: "file", "bf16", "f16"
   };
 
   virtual ~Forward() = default;

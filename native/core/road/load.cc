@@ -103,6 +103,19 @@ ggml_backend_device* find_gpu(const LoadOptions& options) {
                 "Check the driver, or load with gpu: false."};
 }
 
+// An option that would do nothing is refused.
+void check_weights_change(ggml_backend_device* gpu, const std::string& obstacle) {
+  if (gpu != nullptr && obstacle.empty()) return;
+  throw Failure{
+      Code::model_unsupported,
+      "gpuWeights changes what the packed engine multiplies with on a GPU, and " +
+          (gpu == nullptr ? std::string("no GPU was asked for")
+                          : "it does not run here: " + obstacle) +
+          ".",
+      {},
+      gpu == nullptr ? "Say which with gpu, or leave gpuWeights out." : "Leave gpuWeights out."};
+}
+
 int max_tokens(const Facts& facts, const LoadOptions& options, int ceiling) {
   const int trained =
       facts.n_ctx_train > 0 ? std::min(facts.n_ctx_train, ceiling) : std::min(512, ceiling);
@@ -138,6 +151,7 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options, const Abort& ab
                   {{"architecture", facts.architecture}},
                   "Load it with engine: 'generic'."};
   }
+  if (options.gpu_weights != DeviceWeights::file) check_weights_change(gpu, obstacle);
   if (obstacle.empty()) {
     engine->engine_name_ = "packed";
     engine->vocabulary_ = std::make_unique<Vocabulary>(file, facts);
@@ -152,6 +166,7 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options, const Abort& ab
     packed.ranks = options.kind == Kind::rank;
     packed.kernels = options.kernels;
     packed.device = gpu;
+    packed.device_weights = options.gpu_weights;
     packed.yes = engine->vocabulary_->find("yes");
     packed.no = engine->vocabulary_->find("no");
     packed.abort_load = abort;
@@ -179,12 +194,7 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options, const Abort& ab
     }
     engine->forward_ = make_generic(std::move(model), facts, generic);
   }
-  engine->captains_.emplace(engine->forward_->n_crews(), on_change);
-  for (const bool interactive : {true, false}) {
-    (interactive ? engine->interactive_ : engine->bulk_) =
-        std::make_unique<Stream>(*engine->vocabulary_, *engine->forward_, engine->forward_->crew(),
-                                 interactive ? nullptr : &*engine->captains_, interactive);
-  }
+  engine->turns_ = std::make_unique<Turns>(*engine->vocabulary_, *engine->forward_, on_change);
   on_progress(1);
   return engine;
 }

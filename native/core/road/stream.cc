@@ -34,12 +34,12 @@ Stream::Stream(const Vocabulary& vocabulary, Forward& forward, Crew* crew, Capta
       flights_(captains != nullptr ? 1 + static_cast<size_t>(captains->n()) : 1) {}
 
 bool Stream::waits(const Jobs& jobs) const {
-  return flights_[0] || is_under_way() ||
+  return flights_[0] || captains_have_packs() ||
          std::any_of(jobs.begin(), jobs.end(),
                      [&](const std::shared_ptr<Job>& job) { return is_ours(*job); });
 }
 
-bool Stream::is_under_way() const {
+bool Stream::captains_have_packs() const {
   return std::any_of(flights_.begin() + 1, flights_.end(),
                      [](const std::optional<Flight>& flight) { return flight.has_value(); });
 }
@@ -48,7 +48,7 @@ bool Stream::step(const Jobs& jobs, const Abort& stop) {
   if (step_flights(stop)) return true;
   if (!berth(0) || !has_more(jobs)) return false;
   try {
-    prepare(jobs, stop);
+    prepare(jobs, stop, false);
   } catch (...) {
     give_up_one(jobs, caught_failure());
   }
@@ -63,6 +63,10 @@ bool Stream::step_flights(const Abort& stop) {
     any |= step != Flight::Step::nothing;
     if (step == Flight::Step::last) flight.reset();
   }
+  if (!flights_[0] && ahead_) {
+    flights_[0].emplace(std::move(*ahead_));
+    ahead_.reset();
+  }
   return any;
 }
 
@@ -71,11 +75,16 @@ bool Stream::step_flights(const Abort& stop) {
 std::optional<size_t> Stream::berth(size_t n_tokens) const {
   if (flights_[0]) return std::nullopt;
   if (flights_.size() == 1) return 0;
-  if (!is_under_way() && n_tokens < least_of_crew() * (flights_.size() - 1)) return 0;
+  if (!captains_have_packs() && n_tokens < least_of_crew() * (flights_.size() - 1)) return 0;
   for (size_t i = 1; i < flights_.size(); ++i) {
     if (!flights_[i]) return i;
   }
   return std::nullopt;
+}
+
+// Who steps the pass of a berth; null: step() does.
+Captain* Stream::captain(size_t i_berth) const {
+  return i_berth > 0 ? &captains_->of(static_cast<int>(i_berth)) : nullptr;
 }
 
 // The last packs of a call are smaller, so that no crew is left waiting for another's for long.
@@ -98,19 +107,30 @@ bool Stream::has_more(const Jobs& jobs) const {
   });
 }
 
-// From waiting texts to a pack, as far as one slice goes.
-void Stream::prepare(const Jobs& jobs, const Abort& stop) {
+bool Stream::prepare_ahead(const Jobs& jobs, const Abort& stop) {
+  if (flights_[0] && (ahead_ || !flights_[0]->is_under_way())) return false;
+  try {
+    return prepare(jobs, stop, true);
+  } catch (...) {
+    give_up_one(jobs, caught_failure());
+    return true;
+  }
+}
+
+// From waiting texts to a pack, as far as one slice goes. `ahead`: a full pack, begun while the
+// device computes another. False if nothing was done.
+bool Stream::prepare(const Jobs& jobs, const Abort& stop, bool ahead) {
   const size_t n_enough =
       static_cast<size_t>(forward_.limits().budget) * (kLookaheadPacks + flights_.size() - 1);
   std::vector<Candidate> candidates;
   size_t n_tokens = 0;
-  bool sliced = false;
+  bool sliced = false, worked = false;
   for (const std::shared_ptr<Job>& job : in_turn(jobs)) {
     if (n_tokens >= n_enough || candidates.size() >= kLookaheadTexts) break;
     if (!candidates.empty() && !fits(candidates.front().job->options, job->options)) continue;
-    if (!tokenise(*job, n_enough, stop)) {
+    if (!tokenise(*job, n_enough, stop, worked)) {
       // A long text takes a slice between the packs of others, and holds nobody up.
-      if (!job->prompt || sliced) return;
+      if (!job->prompt || sliced) return true;
       sliced = true;
       continue;
     }
@@ -118,7 +138,22 @@ void Stream::prepare(const Jobs& jobs, const Abort& stop) {
     for (size_t i = 0; i < job->window.size(); ++i) candidates.push_back({job, i});
     n_tokens += job->n_waiting_tokens;
   }
-  if (!candidates.empty()) depart(candidates, n_tokens);
+  if (candidates.empty()) return worked;
+  if (!ahead) {
+    const std::optional<size_t> i_berth = berth(n_tokens);
+    if (!i_berth) return worked;
+    depart(candidates, budget(*i_berth, n_tokens), captain(*i_berth), flights_[*i_berth]);
+    return true;
+  }
+  const Forward::Limits& limits = forward_.limits();
+  if (n_tokens < static_cast<size_t>(limits.budget) &&
+      candidates.size() < static_cast<size_t>(limits.max_sequences)) {
+    return worked;
+  }
+  std::optional<Flight>& to = flights_[0] ? ahead_ : flights_[0];
+  depart(candidates, limits.budget, nullptr, to);
+  to->begin_ahead();
+  return true;
 }
 
 // Whether texts of the two may share a pass.
@@ -139,7 +174,7 @@ std::vector<std::shared_ptr<Job>> Stream::in_turn(const Jobs& jobs) const {
 }
 
 // Fills the job's window; false while there is more to do than one slice.
-bool Stream::tokenise(Job& job, size_t n_enough, const Abort& stop) {
+bool Stream::tokenise(Job& job, size_t n_enough, const Abort& stop, bool& worked) {
   if (!job.frame) {
     job.frame = job.options.task == JobOptions::Task::rank
                     ? vocabulary_.pair_frame(job.options.prefix, job.options.suffix)
@@ -149,7 +184,9 @@ bool Stream::tokenise(Job& job, size_t n_enough, const Abort& stop) {
     return job.n_tokenised < job.n_texts() && !job.settled() && !job.aborted() && !stop() &&
            job.n_waiting_tokens < n_enough && job.window.size() < kLookaheadTexts;
   };
-  if (wants_more()) tokenise_next(job);
+  if (!wants_more()) return true;
+  worked = true;
+  tokenise_next(job);
   return !wants_more();
 }
 
@@ -259,17 +296,16 @@ void Stream::accept(Job& job, size_t index, Prompt prompt) const {
   job.n_waiting_tokens += n_tokens;
 }
 
-void Stream::depart(const std::vector<Candidate>& candidates, size_t n_tokens) {
-  const std::optional<size_t> i_berth = berth(n_tokens);
-  if (!i_berth) return;
+void Stream::depart(const std::vector<Candidate>& candidates, int budget, Captain* captain,
+                    std::optional<Flight>& to) {
   std::vector<const Sequence*> pending;
   pending.reserve(candidates.size());
   for (const Candidate& candidate : candidates) {
     pending.push_back(&candidate.job->window[candidate.i_window].sequence);
   }
   const Forward::Limits& limits = forward_.limits();
-  const std::vector<size_t> chosen = choose_pack(pending, budget(*i_berth, n_tokens),
-                                                 limits.max_sequences, limits.shares_prefixes);
+  const std::vector<size_t> chosen =
+      choose_pack(pending, budget, limits.max_sequences, limits.shares_prefixes);
   std::vector<Flight::Text> texts;
   texts.reserve(chosen.size());
   std::set<Job*> owners;
@@ -292,8 +328,7 @@ void Stream::depart(const std::vector<Candidate>& candidates, size_t n_tokens) {
                       job->window.end());
     if (next == nullptr && !job->window.empty()) next = &job->window.front().sequence;
   }
-  flights_[*i_berth].emplace(forward_, std::move(texts), next,
-                             *i_berth > 0 ? &captains_->of(static_cast<int>(*i_berth)) : nullptr);
+  to.emplace(forward_, std::move(texts), next, captain);
 }
 
 // Where even a pack cannot be put together, one text has to go: without it the stream would try the

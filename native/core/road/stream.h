@@ -35,7 +35,14 @@ class Stream {
   // was nothing to do, for the time being where captains are under way.
   bool step(const Jobs& jobs, const Abort& stop);
   // Whether captains have packs of this stream.
-  bool is_under_way() const;
+  bool captains_have_packs() const;
+
+  // Whether the device computes a pass of this stream, and another step would wait for it.
+  bool is_under_way() const { return flights_[0] && flights_[0]->is_under_way(); }
+  // One short step towards the next pack while the device computes: a slice of text tokenised, or a
+  // pack chosen and its pass begun, but only a full one, since texts that arrive meanwhile should
+  // go with it. False if there is nothing of that to do.
+  bool prepare_ahead(const Jobs& jobs, const Abort& stop);
 
  private:
   struct Candidate {
@@ -50,16 +57,18 @@ class Stream {
   bool step_flights(const Abort& stop);
   // Where the next pack can go, of flights_: 0, the number of a crew, or none.
   std::optional<size_t> berth(size_t n_tokens) const;
+  Captain* captain(size_t i_berth) const;
   int budget(size_t i_berth, size_t n_tokens) const;
   size_t least_of_crew() const;
   bool has_more(const Jobs& jobs) const;
-  void prepare(const Jobs& jobs, const Abort& stop);
+  bool prepare(const Jobs& jobs, const Abort& stop, bool ahead);
   std::vector<std::shared_ptr<Job>> in_turn(const Jobs& jobs) const;
-  bool tokenise(Job& job, size_t n_enough, const Abort& stop);
+  bool tokenise(Job& job, size_t n_enough, const Abort& stop, bool& worked);
   void tokenise_next(Job& job);
   PromptInProgress start_prompt(Job& job, size_t index) const;
   void accept(Job& job, size_t index, Prompt prompt) const;
-  void depart(const std::vector<Candidate>& candidates, size_t n_tokens);
+  void depart(const std::vector<Candidate>& candidates, int budget, Captain* captain,
+              std::optional<Flight>& to);
   void give_up_one(const Jobs& jobs, Failure failure);
 
   const Vocabulary& vocabulary_;
@@ -69,6 +78,7 @@ class Stream {
   Captains* const captains_;
   // By crew: crew 0's is stepped here, and none of the others is under way meanwhile. (1 + crews)
   std::vector<std::optional<Flight>> flights_;
+  std::optional<Flight> ahead_;  // departs when flights_[0] has landed
   uint64_t n_departures_ = 0;
 };
 
