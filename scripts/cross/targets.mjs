@@ -16,11 +16,20 @@ const cases = [
   { engine: 'generic' },
 ]
 
+/** Sets that there are on ARM alone: beside the portable one here, which computes the same in another order. */
+const armCases = [
+  { kernels: 'portable', exact: true },
+  { kernels: 'ggml' },
+  { kernels: 'auto', uses: 'neon-i8mm', here: 'portable' },
+  { kernels: 'neon-dotprod', uses: 'neon-dotprod', here: 'portable' },
+  { engine: 'generic' },
+]
+
 const arm64 = 'aarch64-linux-gnu'
 
 export const targets = {
   'linux-arm64': {
-    cases,
+    cases: armCases,
     strip: `${arm64}-strip`,
     tools: [
       { command: 'cmake', packages: 'cmake' },
