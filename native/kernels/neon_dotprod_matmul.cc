@@ -50,6 +50,9 @@ struct OneByFour {
   static float32x4_t times(float32x4_t a, const float* of_rows, int r) {
     return vmulq_n_f32(a, of_rows[r]);
   }
+  static float32x4_t plus(float32x4_t sum, float32x4_t a, const float* of_rows, int r) {
+    return vfmaq_f32(sum, a, vdupq_n_f32(of_rows[r]));
+  }
   static float32x4_t minus(float32x4_t sum, float32x4_t a, const float* of_rows, int r) {
     return vfmsq_f32(sum, a, vdupq_n_f32(of_rows[r]));
   }

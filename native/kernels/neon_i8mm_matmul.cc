@@ -57,6 +57,9 @@ struct TwoByTwo {
   static float32x4_t times(float32x4_t a, const RowFactors& of_rows, int r) {
     return vmulq_f32(a, vld1q_f32(of_rows[r][0]));
   }
+  static float32x4_t plus(float32x4_t sum, float32x4_t a, const RowFactors& of_rows, int r) {
+    return vfmaq_f32(sum, a, vld1q_f32(of_rows[r][0]));
+  }
   static float32x4_t minus(float32x4_t sum, float32x4_t a, const RowFactors& of_rows, int r) {
     return vfmsq_f32(sum, a, vld1q_f32(of_rows[r][0]));
   }

@@ -22,25 +22,58 @@ float32x4_t origin() {
   return vdupq_n_f32(0x1.8p23f / static_cast<float>(1 << kShift));
 }
 
-// sums += codes · rows, of part `kPart` of the block's scales (of all its k where there is one).
-template <class Shape, class Unit, int kPart, int R, int V>
-QWEN3_OVER_REGISTERS void add_part(const Unit& unit, int b, const typename Shape::RowBlock& rows,
-                                   int first, float32x4_t (&sums)[R][V]) {
-  using Type = Decode<Unit>;
-  const float32x4_t zero = origin<Type::kShift>();
+// codes · rows of one half of the block's values of k, or of all of them.
+enum class Part { kAll, kFirst, kSecond };
+
+template <class Shape, class Unit, Part part, int R, int V>
+QWEN3_OVER_REGISTERS void multiply_part(const Unit& unit, int b,
+                                        const typename Shape::RowBlock& rows, int first,
+                                        float32x4_t (&products)[R][V]) {
+  const float32x4_t zero = origin<Decode<Unit>::kShift>();
   int32x4_t acc[R][V];
   for (int r = 0; r < R; r++)
     for (int v = 0; v < V; v++) acc[r][v] = vreinterpretq_s32_f32(zero);
-  if constexpr (Type::kParts == 1 || kPart == 0)
-    Shape::template multiply<Unit, 0>(unit, b, rows, first, acc);
-  if constexpr (Type::kParts == 1 || kPart == 1)
-    Shape::template multiply<Unit, 1>(unit, b, rows, first, acc);
-  float32x4_t scales[V];
-  Shape::spread([&](int output) { return Type::scale(unit, b, kPart, first + output); }, scales);
+  if constexpr (part != Part::kSecond) Shape::template multiply<Unit, 0>(unit, b, rows, first, acc);
+  if constexpr (part != Part::kFirst) Shape::template multiply<Unit, 1>(unit, b, rows, first, acc);
   for (int r = 0; r < R; r++)
-    for (int v = 0; v < V; v++) {
-      const float32x4_t sum = vsubq_f32(vreinterpretq_f32_s32(acc[r][v]), zero);
-      sums[r][v] = vfmaq_f32(sums[r][v], sum, Shape::times(scales[v], rows.d, r));
+    for (int v = 0; v < V; v++) products[r][v] = vsubq_f32(vreinterpretq_f32_s32(acc[r][v]), zero);
+}
+
+template <class Shape, class Unit, int V>
+QWEN3_OVER_REGISTERS void scales_of(const Unit& unit, int b, int part, int first,
+                                    float32x4_t (&scales)[V]) {
+  Shape::spread([&](int o) { return Decode<Unit>::scale(unit, b, part, first + o); }, scales);
+}
+
+// sums += scale · codes · rows.
+template <class Shape, class Unit, int R, int V>
+QWEN3_OVER_REGISTERS void add_whole(const Unit& unit, int b, const typename Shape::RowBlock& rows,
+                                    int first, float32x4_t (&sums)[R][V]) {
+  float32x4_t products[R][V], scales[V];
+  multiply_part<Shape, Unit, Part::kAll>(unit, b, rows, first, products);
+  scales_of<Shape>(unit, b, 0, first, scales);
+  for (int r = 0; r < R; r++)
+    for (int v = 0; v < V; v++)
+      sums[r][v] = vfmaq_f32(sums[r][v], products[r][v], Shape::times(scales[v], rows.d, r));
+}
+
+// The same of two scales a block, for W vectors of outputs from the kFrom'th on: together they need
+// registers that all V at once would not leave.
+template <class Shape, class Unit, int kFrom, int W, int R, int V>
+QWEN3_OVER_REGISTERS void add_halves(const Unit& unit, int b, const typename Shape::RowBlock& rows,
+                                     int first, float32x4_t (&sums)[R][V]) {
+  const int at = first + kFrom * Shape::kOutputs;
+  float32x4_t products[R][W], both[R][W], scales[W];
+  multiply_part<Shape, Unit, Part::kFirst>(unit, b, rows, at, products);
+  scales_of<Shape>(unit, b, 0, at, scales);
+  for (int r = 0; r < R; r++)
+    for (int w = 0; w < W; w++) both[r][w] = vmulq_f32(products[r][w], scales[w]);
+  multiply_part<Shape, Unit, Part::kSecond>(unit, b, rows, at, products);
+  scales_of<Shape>(unit, b, 1, at, scales);
+  for (int r = 0; r < R; r++)
+    for (int w = 0; w < W; w++) {
+      both[r][w] = vfmaq_f32(both[r][w], products[r][w], scales[w]);
+      sums[r][kFrom + w] = Shape::plus(sums[r][kFrom + w], both[r][w], rows.d, r);
     }
 }
 
@@ -49,8 +82,12 @@ template <class Shape, class Unit, int R, int V>
 QWEN3_OVER_REGISTERS void add_block(const Unit& unit, int b, const typename Shape::RowBlock& rows,
                                     int first, float32x4_t (&sums)[R][V]) {
   using Type = Decode<Unit>;
-  add_part<Shape, Unit, 0>(unit, b, rows, first, sums);
-  if constexpr (Type::kParts == 2) add_part<Shape, Unit, 1>(unit, b, rows, first, sums);
+  if constexpr (Type::kParts == 1) {
+    add_whole<Shape>(unit, b, rows, first, sums);
+  } else {
+    add_halves<Shape, Unit, 0, V / 2>(unit, b, rows, first, sums);
+    add_halves<Shape, Unit, V / 2, V / 2>(unit, b, rows, first, sums);
+  }
   if constexpr (Type::kMins) {
     float32x4_t mins[V];
     Shape::spread([&](int output) { return Type::min(unit, b, first + output); }, mins);
