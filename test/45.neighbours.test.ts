@@ -20,6 +20,8 @@ const kernels = [
   'avx512',
   'avx512-vnni',
   'avx512-bf16',
+  'neon-dotprod',
+  'neon-i8mm',
   'ggml',
 ]
 

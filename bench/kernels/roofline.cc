@@ -1,13 +1,10 @@
 #include "roofline.h"
 
-#include <chrono>
-
 #ifdef QWEN3_KERNELS_X86
 #include <immintrin.h>
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
 constexpr int kRounds = 20000, kChains = 12;
 
 // Twelve independent chains hide the instruction's latency; the empty statement keeps all of them
@@ -16,18 +13,6 @@ constexpr int kRounds = 20000, kChains = 12;
   __asm__ volatile(""                                                                        \
                    : "+v"(a[0]), "+v"(a[1]), "+v"(a[2]), "+v"(a[3]), "+v"(a[4]), "+v"(a[5]), \
                      "+v"(a[6]), "+v"(a[7]), "+v"(a[8]), "+v"(a[9]), "+v"(a[10]), "+v"(a[11]))
-
-template <class Round>
-double best_rate(double operations, Round round) {
-  double best = 1e9;
-  for (int i = 0; i < 200; i++) {
-    const auto start = Clock::now();
-    round();
-    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    best = seconds < best ? seconds : best;
-  }
-  return operations / best / 1e9;
-}
 
 __attribute__((target("avx512f,avx512vnni"))) void int8_round() {
   __m512i a[kChains];
@@ -120,7 +105,7 @@ double peak_bf16_gops() {
   return best_rate(2.0 * 32 * kChains * kRounds, bf16_round);
 }
 
-#else
+#elif !defined(QWEN3_KERNELS_I8MM)
 
 double peak_int8_gops() { return 0; }
 double peak_float_gops() { return 0; }

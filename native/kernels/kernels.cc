@@ -8,6 +8,9 @@
 #ifdef QWEN3_KERNELS_X86
 #include "cpu.h"
 #endif
+#ifdef QWEN3_KERNELS_ARM
+#include "cpu_arm.h"
+#endif
 
 namespace qwen3_embed::kernels {
 
@@ -24,6 +27,12 @@ const Kernels* available(int index) {
   if (cpu().avx_vnni) sets[n++] = &kAvx2Vnni;
 #endif
   if (cpu().avx2) sets[n++] = &kAvx2;
+#endif
+#ifdef QWEN3_KERNELS_I8MM
+  if (cpu_arm().i8mm) sets[n++] = &kNeonI8mm;
+#endif
+#ifdef QWEN3_KERNELS_DOTPROD
+  if (cpu_arm().dotprod) sets[n++] = &kNeonDotprod;
 #endif
   sets[n++] = &kPortable;
   return index >= 0 && index < n ? sets[index] : nullptr;

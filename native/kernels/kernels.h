@@ -114,7 +114,9 @@ int64_t attention_queries(int64_t group);
 // ---- a kernel set ----
 
 struct Kernels {
-  const char* name;  // "amx", "avx512-bf16", "avx512-vnni", "avx2-vnni", "avx2", "portable"
+  // "amx", "avx512-bf16", "avx512-vnni", "avx2-vnni", "avx2"; "neon-i8mm", "neon-dotprod";
+  // "portable".
+  const char* name;
 
   // ---- the set's own layout of weights and rows ----
 

@@ -59,7 +59,8 @@ static_assert(sizeof(SourceQ6_K) == 210, "Q6_K");
 //
 // Codes stand in vectors of 64 bytes, [16 outputs][4 values of k]: what one dot-of-four-bytes
 // instruction eats. A block of 32 values is 8 such vectors, called groups 0..7. Where codes are
-// nibbles, vector v holds group v in its low nibbles and group v + 4 in its high ones.
+// nibbles, vector v holds group v in its low nibbles and group v + 4 in its high ones. Sets may
+// take the same bytes in another order, and codes that are not moved up to begin at zero (pack.cc).
 
 struct PackedQ8_0 {
   static constexpr int kBlocks = 2;  // two blocks, so that every vector is aligned

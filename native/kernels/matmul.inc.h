@@ -154,19 +154,25 @@ void each_tile_of(const Product& p, const Stretch& stretch, Run run) {
   }
 }
 
-// Work goes in chunks of rows that stay in the second-level cache, but not so few that fetching the
-// weights again for each chunk would show.
+// Groups of rows that stay in the second-level cache, but not so few that fetching the weights
+// again for each chunk of them would show.
 [[maybe_unused]] int64_t groups_at_once(const Product& p) {
   return max_of(16, static_cast<int64_t>((size_t{512} << 10) / p.group_bytes));
 }
 
-// Calls run(Tile) for part ith of nth: within a chunk down the rows, then to the next pair.
+// Calls run(Tile) for part ith of nth: in chunks of rows, within a chunk down the rows, then to the
+// next pair.
+template <class Run>
+void each_tile(const Product& p, int ith, int nth, Run run) {
+  each_stretch(p, groups_at_once(p), ith, nth,
+               [&](const Stretch& stretch) { each_tile_of(p, stretch, run); });
+}
+
 template <class Unit, class RowBlock, class Run>
 void each_tile(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
                const float* add, int64_t add_stride, int ith, int nth, Run run) {
-  const Product p = product_of<Unit, RowBlock>(weights, rows, out, out_stride, add, add_stride);
-  each_stretch(p, groups_at_once(p), ith, nth,
-               [&](const Stretch& stretch) { each_tile_of(p, stretch, run); });
+  each_tile(product_of<Unit, RowBlock>(weights, rows, out, out_stride, add, add_stride), ith, nth,
+            run);
 }
 
 }  // namespace

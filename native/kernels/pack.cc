@@ -8,14 +8,36 @@
 namespace qwen3_embed::kernels {
 namespace {
 
-// Where value `i` of four of output `o` stands in a vector of 64 codes: beside the others of its
-// output, as an instruction that sums four products wants it, …
-struct Quads {
-  static constexpr int at(int o, int i) { return o * 4 + i; }
+// Where the code of value k of a block (0 … 31) of output `o` stands among the block's 512, and
+// where what it has beyond four bits stands among 64 bytes. `kSigned`: codes that are less than
+// zero in the file are so here too, and not moved up to begin at zero.
+struct Place {
+  int byte, turn;  // the turn'th of the eight codes that share the byte
 };
-// … or in two halves of [16 outputs][2 values], which widen to two rows of a tile of BF16 pairs.
+
+// Beside the others of its output, as an instruction that sums four products wants them, …
+struct Quads {
+  static constexpr bool kSigned = false;
+  static constexpr int at(int k, int o) { return k / 4 * 64 + o * 4 + k % 4; }
+  static constexpr Place high(int k, int o) { return {o * 4 + k % 4, k / 4}; }
+};
+// … or in two halves of [16 outputs][2 values], which widen to two rows of a tile of BF16 pairs, …
 struct Pairs {
-  static constexpr int at(int o, int i) { return i / 2 * 32 + o * 2 + i % 2; }
+  static constexpr bool kSigned = false;
+  static constexpr int at(int k, int o) { return k / 4 * 64 + high(k, o).byte; }
+  static constexpr Place high(int k, int o) { return {k % 4 / 2 * 32 + o * 2 + k % 2, k / 4}; }
+};
+// … or for instructions that take signed codes, four of each output, …
+struct SignedQuads : Quads {
+  static constexpr bool kSigned = true;
+};
+// … or eight of each of two outputs: two rows of a product of small matrices.
+struct SignedOctets {
+  static constexpr bool kSigned = true;
+  static constexpr int at(int k, int o) { return k / 8 * 128 + o * 8 + k % 8; }
+  static constexpr Place high(int k, int o) {
+    return {o / 4 * 16 + o % 2 * 8 + k % 8, k / 8 * 2 + o / 2 % 2};
+  }
 };
 
 struct TypeSize {
@@ -55,35 +77,42 @@ void unpack_scales(const uint8_t (&packed)[12], uint8_t (&scales)[8], uint8_t (&
   }
 }
 
-// 32 nibble codes of output `o`, given one per byte.
+uint8_t& byte_at(uint8_t (*vectors)[64], int at) { return vectors[at / 64][at % 64]; }
+
+// 32 nibble codes of output `o`, given one per byte: the first half's in low nibbles.
 template <class Order>
 void place_nibbles(const uint8_t (&codes)[32], int o, uint8_t (&vectors)[4][64]) {
-  for (int v = 0; v < 4; v++)
-    for (int i = 0; i < 4; i++)
-      vectors[v][Order::at(o, i)] =
-          static_cast<uint8_t>(codes[v * 4 + i] | codes[v * 4 + 16 + i] << 4);
+  for (int k = 0; k < 16; k++)
+    byte_at(vectors, Order::at(k, o)) = static_cast<uint8_t>(codes[k] | codes[k + 16] << 4);
 }
 
 template <class Order>
 void place(PackedQ8_0& unit, int o, const uint8_t* row, int64_t block, int64_t n_blocks) {
+  constexpr int kMoved = Order::kSigned ? 0 : 0x80;
   for (int b = 0; b < 2 && block + b < n_blocks; b++) {
     const auto source = load<SourceQ8_0>(row, block + b);
     unit.d[b][o] = source.d;
-    for (int g = 0; g < 8; g++)
-      for (int i = 0; i < 4; i++)
-        unit.codes[b][g][Order::at(o, i)] = static_cast<uint8_t>(source.codes[g * 4 + i] ^ 0x80);
+    for (int k = 0; k < kBlock; k++)
+      byte_at(unit.codes[b], Order::at(k, o)) = static_cast<uint8_t>(source.codes[k] ^ kMoved);
   }
 }
 
 template <class Order>
 void place(PackedQ4_0& unit, int o, const uint8_t* row, int64_t block, int64_t n_blocks) {
+  constexpr int kMoved = Order::kSigned ? 0x88 : 0;
   for (int b = 0; b < 2 && block + b < n_blocks; b++) {
     const auto source = load<SourceQ4_0>(row, block + b);
     unit.d[b][o] = source.d;
     // The file pairs value i with i + 16 in a byte: the same pairing, so bytes move whole.
-    for (int v = 0; v < 4; v++)
-      for (int i = 0; i < 4; i++) unit.codes[b][v][Order::at(o, i)] = source.codes[v * 4 + i];
+    for (int k = 0; k < 16; k++)
+      byte_at(unit.codes[b], Order::at(k, o)) = static_cast<uint8_t>(source.codes[k] ^ kMoved);
   }
+}
+
+// The turn'th `width` bits of a byte become `bits`.
+void set_bits(uint8_t& byte, int width, int turn, int bits) {
+  const int mask = ((1 << width) - 1) << turn * width;
+  byte = static_cast<uint8_t>((byte & ~mask) | bits << turn * width);
 }
 
 template <class Order, class Unit, class Source>
@@ -111,10 +140,9 @@ void place(PackedQ5_K& unit, int o, const uint8_t* row, int64_t block, int64_t) 
   const auto source = load<SourceQ5_K>(row, block / 8);
   place_with_mins<Order>(unit, o, source);
   for (int b = 0; b < 8; b++)
-    for (int i = 0; i < 4; i++) {
-      unsigned bits = 0;
-      for (int g = 0; g < 8; g++) bits |= (source.high[g * 4 + i] >> b & 1u) << g;
-      unit.high[b][Order::at(o, i)] = static_cast<uint8_t>(bits);
+    for (int k = 0; k < kBlock; k++) {
+      const Place to = Order::high(k, o);
+      set_bits(unit.high[b][to.byte], 1, to.turn, source.high[k] >> b & 1);
     }
 }
 
@@ -134,13 +162,11 @@ void place(PackedQ6_K& unit, int o, const uint8_t* row, int64_t block, int64_t) 
     uint8_t codes[32];
     for (int i = 0; i < 32; i++) codes[i] = (low[i] >> (quarter / 2 * 4)) & 15;
     place_nibbles<Order>(codes, o, unit.codes[b]);
-    for (int h = 0; h < 2; h++)
-      for (int i = 0; i < 4; i++) {
-        unsigned bits = 0;
-        for (int g = 0; g < 4; g++)
-          bits |= (high[h * 16 + g * 4 + i] >> (quarter * 2) & 3u) << (g * 2);
-        unit.high[b][h][Order::at(o, i)] = static_cast<uint8_t>(bits);
-      }
+    for (int k = 0; k < kBlock; k++) {
+      const Place to = Order::high(k, o);
+      const int two = (high[k] >> (quarter * 2) & 3) ^ (Order::kSigned ? 2 : 0);
+      set_bits(unit.high[b][to.turn / 4][to.byte], 2, to.turn % 4, two);
+    }
   }
 }
 
@@ -222,6 +248,16 @@ void pack_panels(WeightType type, const void* source, int64_t n, int64_t k, int6
 void pack_panels_of_pairs(WeightType type, const void* source, int64_t n, int64_t k,
                           int64_t panel_begin, int64_t panel_end, void* packed) {
   pack_in<Pairs>(type, source, n, k, panel_begin, panel_end, packed);
+}
+
+void pack_panels_signed(WeightType type, const void* source, int64_t n, int64_t k,
+                        int64_t panel_begin, int64_t panel_end, void* packed) {
+  pack_in<SignedQuads>(type, source, n, k, panel_begin, panel_end, packed);
+}
+
+void pack_panels_of_octets(WeightType type, const void* source, int64_t n, int64_t k,
+                           int64_t panel_begin, int64_t panel_end, void* packed) {
+  pack_in<SignedOctets>(type, source, n, k, panel_begin, panel_end, packed);
 }
 
 size_t grouped_rows_bytes(RowFormat format, int64_t m, int64_t k) {

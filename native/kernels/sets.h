@@ -15,17 +15,22 @@ void pack_panels(WeightType type, const void* source, int64_t n, int64_t k, int6
 // The same bytes in the order that tiles of BF16 pairs are widened from (pack.cc).
 void pack_panels_of_pairs(WeightType type, const void* source, int64_t n, int64_t k,
                           int64_t panel_begin, int64_t panel_end, void* packed);
+// In the first order but with signed codes; and these as eight values of k of two outputs.
+void pack_panels_signed(WeightType type, const void* source, int64_t n, int64_t k,
+                        int64_t panel_begin, int64_t panel_end, void* packed);
+void pack_panels_of_octets(WeightType type, const void* source, int64_t n, int64_t k,
+                           int64_t panel_begin, int64_t panel_end, void* packed);
 size_t grouped_rows_bytes(RowFormat format, int64_t m, int64_t k);
-
-#ifdef QWEN3_KERNELS_X86
-extern const Kernels kAvx2;
-extern const Kernels kAvx512Vnni;
-extern const Kernels kAvx512Bf16;
 
 using Matmul = void(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
                     const float* add, int64_t add_stride, int ith, int nth);
 using MatmulSwiglu = void(const Weights& gate, const Weights& up, const Rows& rows, const Rows& out,
                           int ith, int nth);
+
+#ifdef QWEN3_KERNELS_X86
+extern const Kernels kAvx2;
+extern const Kernels kAvx512Vnni;
+extern const Kernels kAvx512Bf16;
 Matmul avx2_matmul;
 MatmulSwiglu avx2_matmul_swiglu;
 Matmul avx512_matmul;
@@ -45,6 +50,14 @@ extern const Kernels kAvx2Vnni;
 Matmul avx2_vnni_matmul;
 MatmulSwiglu avx2_vnni_matmul_swiglu;
 void avx2_vnni_rounded_attention(const Attention& attention);
+#endif
+#ifdef QWEN3_KERNELS_DOTPROD
+extern const Kernels kNeonDotprod;
+Matmul neon_matmul;
+#endif
+#ifdef QWEN3_KERNELS_I8MM
+extern const Kernels kNeonI8mm;
+Matmul neon_i8mm_matmul;
 #endif
 
 }  // namespace qwen3_embed::kernels

@@ -1,6 +1,6 @@
 // Every kernel set this processor runs, against sums in double precision and against itself under
 // another batch, another split over threads and another cut of the keys. With a name as argument,
-// also that the dispatcher's choice is that set.
+// also that the dispatcher's choice is that set; with a second, that set alone.
 #include "kernels/kernels.h"
 
 #include <algorithm>
@@ -549,7 +549,7 @@ void test_quantisation(const Kernels& set) {
   Aligned got(set.rows_bytes(RowFormat::kQ8, kRows, kValues)), expected(got.bytes);
   const Rows rows{RowFormat::kQ8, kRows, kValues, got.data};
   for (int64_t i = 0; i < kRows; i++) set.store_row(x.data() + i * kValues, rows, i);
-  if (!scales_in_steps(set)) {
+  if (!scales_in_steps(set) && std::strcmp(set.name, "neon-i8mm") != 0) {  // in portable's layout
     for (int64_t i = 0; i < kRows; i++)
       find("portable")
           ->store_row(x.data() + i * kValues, {RowFormat::kQ8, kRows, kValues, expected.data}, i);
@@ -887,6 +887,7 @@ void test_dispatch(const char* expected) {
 int main(int argc, char** argv) {
   test_dispatch(argc > 1 ? argv[1] : nullptr);
   for (int i = 0; const Kernels* set = available(i); i++) {
+    if (argc > 2 && std::strcmp(set->name, argv[2]) != 0) continue;
     const int before = failed;
     test_products(*set);
     test_rows(*set);

@@ -87,8 +87,8 @@ ProductMaker::ProductMaker(const std::string& kernels, std::shared_ptr<const Ten
       only_ggml_(kernels == "ggml"),
       file_(std::move(file)) {
   if (kernels_ != nullptr) {
-    // Where none of our instruction sets is there (ARM, old x86), ggml's products are the faster
-    // ones.
+    // Where none of our instruction sets is there (a processor of some age), ggml's products are
+    // the faster ones.
     if (kernels == "auto" && std::strcmp(kernels_->name, "portable") == 0) only_ggml_ = true;
     return;
   }
