@@ -1,6 +1,6 @@
 // silu(gate) · up as one product of tiles: the sums of both wait in memory and become blocks of
-// rows, which are an eighth of what their floats would be. Included after what row_blocks.inc.h
-// asks for.
+// rows, which are a quarter of what their floats would be, or less. Included after what
+// row_blocks.inc.h asks for.
 #pragma once
 
 #include "matmul.inc.h"
@@ -17,8 +17,7 @@ void store_gated(const GroupSums& gate, const GroupSums& up, const Rows& out, in
                  int64_t pair) {
   alignas(64) float y[kBlock];
   for (int64_t r = 0; r < min_of(kRowGroup, out.m - group * kRowGroup); r++) {
-    for (int v = 0; v < kBlock; v += Vec::kLanes)
-      Vec::store(y + v, swiglu(Vec::load(gate[r] + v), Vec::load(up[r] + v)));
+    swiglu_block(gate[r], up[r], y);
     store_block(y, out, group * kRowGroup + r, pair);
   }
 }

@@ -52,10 +52,7 @@ void rms_norm_row(const float* x, const float* weight, float epsilon, const Rows
 void swiglu_row(const float* gate, const float* up, const Rows& rows, int64_t row) {
   alignas(64) float y[kBlock];
   for (int64_t block = 0; block < rows.k / kBlock; block++) {
-    for (int v = 0; v < kBlock; v += Vec::kLanes) {
-      const int64_t at = block * kBlock + v;
-      Vec::store(y + v, swiglu(Vec::load(gate + at), Vec::load(up + at)));
-    }
+    swiglu_block(gate + block * kBlock, up + block * kBlock, y);
     store_block(y, rows, row, block);
   }
 }

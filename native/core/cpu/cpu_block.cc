@@ -72,10 +72,10 @@ const AttentionPlan& CpuPass::plan(const Tile& tile) {
 // As many as the kernels like, but some questions for every thread.
 int32_t CpuPass::queries_at_once(int32_t n_rows) const {
   constexpr int32_t kQuestionsPerThread = 4;
-  const int32_t kFew = work_.crew().n_threads() <= 32 ? 64 : 32;
+  const int32_t few = work_.crew().n_threads() <= 32 ? 64 : 32;
   auto n = static_cast<int32_t>(kernels::attention_queries(net_.n_head / net_.n_head_kv));
   const auto n_questions = [&] { return (n_rows + n - 1) / n * net_.n_head_kv; };
-  while (n > kFew && n_questions() < kQuestionsPerThread * work_.crew().n_threads()) n /= 2;
+  while (n > few && n_questions() < kQuestionsPerThread * work_.crew().n_threads()) n /= 2;
   return n;
 }
 
