@@ -211,7 +211,8 @@ void bench_gated(const Kernels& set, const NamedType& type, int64_t m) {
       operations / steps.best / 1e9, operations / once.median / 1e9, operations / once.best / 1e9);
 }
 
-void bench_attention(const Kernels& set, int64_t length, int64_t group, bool may_round) {
+void bench_attention(const Kernels& set, int64_t length, int64_t group, Rounding rounding) {
+  constexpr const char* kWords[] = {"        ", ", codes,", ", BF16, "};
   const int64_t head_dim = 128;
   std::mt19937 random_bits(1);
   std::normal_distribution<float> normal;
@@ -222,9 +223,9 @@ void bench_attention(const Kernels& set, int64_t length, int64_t group, bool may
     for (float& f : *values) f = normal(random_bits);
   Buffer scratch(kAttentionScratch);
   const KeyRun run{k.data(), v.data(), length};
-  Attention a{head_dim,  group,      0.088f,   may_round, true,        0, 0,
-              length,    q.data(),   q_stride, head_dim,  &run,        1, kv_stride,
-              kv_stride, out.data(), q_stride, head_dim,  scratch.data};
+  Attention a{head_dim,  group,      0.088f,   rounding, true,        0, 0,
+              length,    q.data(),   q_stride, head_dim, &run,        1, kv_stride,
+              kv_stride, out.data(), q_stride, head_dim, scratch.data};
   const int64_t tile = attention_queries(group);
   const Times t = measure(seconds_each, true, [&] {
     for (int64_t i = 0; i < length; i += tile) {
@@ -241,7 +242,7 @@ void bench_attention(const Kernels& set, int64_t length, int64_t group, bool may
   std::printf(
       "%-12s attention%s %5lld tokens, %lld heads per KV head  %6.0f GFLOPS (best %6.0f)  %8.1f "
       "us\n",
-      set.name, may_round ? ", rounded," : "         ", static_cast<long long>(length),
+      set.name, kWords[static_cast<int>(rounding)], static_cast<long long>(length),
       static_cast<long long>(group), operations / t.median / 1e9, operations / t.best / 1e9,
       t.median * 1e6);
 }
@@ -343,9 +344,9 @@ int main(int argc, char** argv) {
   }
   for (int i = 0; const Kernels* set = available(i); i++) {
     if (only_set != "all" && only_set != set->name) continue;
-    for (bool may_round : {false, true}) {
-      for (int64_t length : {16, 128, 512, 4096}) bench_attention(*set, length, 2, may_round);
-      bench_attention(*set, 512, 4, may_round);
+    for (Rounding rounding : {Rounding::kNone, Rounding::kCodes, Rounding::kBf16}) {
+      for (int64_t length : {16, 128, 512, 4096}) bench_attention(*set, length, 2, rounding);
+      bench_attention(*set, 512, 4, rounding);
     }
     bench_rows(*set);
     if (attention_only) continue;

@@ -32,7 +32,7 @@ size_t rows_bytes(RowFormat format, int64_t m, int64_t k) {
 }
 
 void attention_tiles(const Attention& a) {
-  a.may_round ? amx_attention(a) : attention<FloatKeys, FloatValues>(a);
+  a.rounding == Rounding::kBf16 ? amx_attention(a) : attention<FloatKeys, FloatValues>(a);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@ constexpr int kBf16Rows = kRowGroup;
 #include "attention_floats.inc.h"
 #include "attention_int16.inc.h"
 #include "codes_plain.inc.h"
+#include "panels_q16.inc.h"
 #include "rows.inc.h"
 #include "scan.inc.h"
 #include "sets.h"
@@ -16,7 +17,8 @@ namespace qwen3_embed::kernels {
 namespace {
 
 void avx2_attention(const Attention& a) {
-  a.may_round ? attention<Int16Keys, FloatValues>(a) : attention<FloatKeys, FloatValues>(a);
+  a.rounding == Rounding::kNone ? attention<FloatKeys, FloatValues>(a)
+                                : attention<Int16Keys, FloatValues>(a);
 }
 
 }  // namespace
@@ -24,9 +26,9 @@ void avx2_attention(const Attention& a) {
 const Kernels kAvx2 = {"avx2",
                        kPanel,
                        panels_packable,
-                       panels_bytes,
-                       pack_panels,
-                       plain_row_format,
+                       packed_bytes<row_format_q16>,
+                       pack<row_format_q16>,
+                       row_format_q16,
                        grouped_rows_bytes,
                        avx2_matmul,
                        avx2_matmul_swiglu,
@@ -43,7 +45,8 @@ const Kernels kAvx2 = {"avx2",
 namespace {
 
 void avx2_vnni_attention(const Attention& a) {
-  a.may_round ? avx2_vnni_rounded_attention(a) : attention<FloatKeys, FloatValues>(a);
+  a.rounding == Rounding::kNone ? attention<FloatKeys, FloatValues>(a)
+                                : avx2_vnni_rounded_attention(a);
 }
 
 }  // namespace
@@ -51,9 +54,9 @@ void avx2_vnni_attention(const Attention& a) {
 const Kernels kAvx2Vnni = {"avx2-vnni",
                            kPanel,
                            panels_packable,
-                           panels_bytes,
-                           pack_panels,
-                           plain_row_format,
+                           packed_bytes<row_format_q16>,
+                           pack<row_format_q16>,
+                           row_format_q16,
                            grouped_rows_bytes,
                            avx2_vnni_matmul,
                            avx2_vnni_matmul_swiglu,

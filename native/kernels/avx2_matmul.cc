@@ -24,6 +24,12 @@ void add_now(__m256i& sum) {
 #endif
 }
 
+// Of each pair of 16-bit codes: sum + w0 a0 + w1 a1.
+void add_pairs(__m256i& sum, __m256i w, __m256i a) {
+  sum = _mm256_add_epi32(sum, _mm256_madd_epi16(w, a));
+  add_now(sum);
+}
+
 // vpmaddubsw adds pairs of byte products in saturating 16 bits. Codes of up to 6 bits leave room to
 // add several groups there before widening: the pairs of kRun groups reach at most kRun · 2 ·
 // (2^bits - 1) · 127 <= 32004.

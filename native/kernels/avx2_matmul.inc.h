@@ -116,6 +116,12 @@ __m256i broadcast_codes(const int8_t* p) {
   return _mm256_set1_epi32(four);
 }
 
+__m256i broadcast_pair(const int16_t* p) {
+  int32_t pair;
+  memcpy(&pair, p, sizeof pair);
+  return _mm256_set1_epi32(pair);
+}
+
 // Eight outputs of one row, as many as there are.
 void finish(const Tile& t, int r, int output, __m256 sum) {
   const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
@@ -186,37 +192,60 @@ void part_q8(const Tile& t, int output, int64_t fetch_step) {
     for (int v = 0; v < NV; v++) finish(t, r, output + v * 8, sums[r][v]);
 }
 
-// ---- float weights: one multiply-add per value of k, in order ----
+// ---- 16-bit codes ----
 
-template <class Unit>
-struct Widen;
-template <>
-struct Widen<PackedF32> {
-  static __m256 values(const PackedF32& u, int k, int half) {
-    return _mm256_loadu_ps(u.values[k] + half * 8);
-  }
-};
-template <>
-struct Widen<PackedF16> {
-  static __m256 values(const PackedF16& u, int k, int half) {
-    return half_to_float(u.values[k] + half * 8);
-  }
-};
-template <>
-struct Widen<PackedBf16> {
-  static __m256 values(const PackedBf16& u, int k, int half) {
-    const __m256i pairs =
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(u.values[k / 2] + half * 8));
-    return _mm256_castsi256_ps(
-        k % 2 ? _mm256_and_si256(pairs, _mm256_set1_epi32(static_cast<int>(0xffff0000u)))
-              : _mm256_slli_epi32(pairs, 16));
-  }
-};
+__m256 bf16_to_float(const uint16_t* p) {
+  const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+}
 
-template <class Unit, int MR, int NV>
+// Rows [row, row + MR) of the tile by outputs [output, output + 8 NV).
+template <int MR, int NV>
+void part_q16(const Tile& t, int row, int output, int64_t fetch_step) {
+  const auto* rows = static_cast<const RowBlockQ16*>(t.rows);
+  const auto* unit = reinterpret_cast<const PackedQ16*>(
+      static_cast<const char*>(t.panel) + static_cast<size_t>(output / kPanel) * t.panel_bytes);
+  const int first = output % kPanel;
+  const char* fetch = t.fetch;
+  __m256 sums[MR][NV];
+  for (int r = 0; r < MR; r++)
+    for (int v = 0; v < NV; v++) sums[r][v] = _mm256_setzero_ps();
+  for (int64_t block = 0; block < t.n_blocks; block++, rows++) {
+    for (int64_t i = 0; i < fetch_step; i++, fetch += 64) prefetch(fetch);
+    const PackedQ16& weights = unit[block / 2];
+    const auto b = static_cast<size_t>(block % 2);
+    __m256i acc[MR][NV];
+    for (int r = 0; r < MR; r++)
+      for (int v = 0; v < NV; v++) acc[r][v] = _mm256_setzero_si256();
+#pragma GCC unroll 16
+    for (int pair = 0; pair < kBlock / 2; pair++) {
+      __m256i w[NV];
+      for (int v = 0; v < NV; v++)
+        w[v] = _mm256_loadu_si256(
+            reinterpret_cast<const __m256i*>(weights.codes[b][pair][first + v * 8]));
+      for (int r = 0; r < MR; r++) {
+        const __m256i a = broadcast_pair(rows->codes[row + r] + pair * 2);
+        for (int v = 0; v < NV; v++) add_pairs(acc[r][v], w[v], a);
+      }
+    }
+    for (int v = 0; v < NV; v++) {
+      const __m256 scale = bf16_to_float(weights.d[b] + first + v * 8);
+      for (int r = 0; r < MR; r++)
+        sums[r][v] =
+            _mm256_fmadd_ps(_mm256_cvtepi32_ps(acc[r][v]),
+                            _mm256_mul_ps(scale, _mm256_set1_ps(rows->d[row + r])), sums[r][v]);
+    }
+  }
+  for (int r = 0; r < MR; r++)
+    for (int v = 0; v < NV; v++) finish(t, row + r, output + v * 8, sums[r][v]);
+}
+
+// ---- F32 weights: one multiply-add per value of k, in order ----
+
+template <int MR, int NV>
 void part_f32(const Tile& t, int output) {
   const auto* rows = static_cast<const RowBlockF32*>(t.rows);
-  const auto* unit = reinterpret_cast<const Unit*>(
+  const auto* unit = reinterpret_cast<const PackedF32*>(
       static_cast<const char*>(t.panel) + static_cast<size_t>(output / kPanel) * t.panel_bytes);
   __m256 sums[MR][NV];
   for (int r = 0; r < MR; r++)
@@ -225,7 +254,7 @@ void part_f32(const Tile& t, int output) {
 #pragma GCC unroll 4
     for (int k = 0; k < kBlock; k++) {
       __m256 w[NV];
-      for (int v = 0; v < NV; v++) w[v] = Widen<Unit>::values(*unit, k, v);
+      for (int v = 0; v < NV; v++) w[v] = _mm256_loadu_ps(unit->values[k] + v * 8);
       for (int r = 0; r < MR; r++) {
         const __m256 a = _mm256_set1_ps(rows->values[r][k]);
         for (int v = 0; v < NV; v++) sums[r][v] = _mm256_fmadd_ps(w[v], a, sums[r][v]);
@@ -238,6 +267,15 @@ void part_f32(const Tile& t, int output) {
 
 // The tile, cut so that its sums stay in 16 registers. The next panels are fetched by the first
 // part only.
+// In halves of its rows, for the same reason.
+void tile_q16(const Tile& t) {
+  using Part = void(const Tile& tile, int row, int output, int64_t fetch_step);
+  constexpr Part* kParts[] = {part_q16<1, 2>, part_q16<2, 2>, part_q16<3, 2>};
+  for (int output = 0; output < t.n_outputs; output += 16)
+    for (int row = 0; row < t.n_rows; row += 3)
+      kParts[min_of(3, t.n_rows - row) - 1](t, row, output, output + row == 0 ? t.fetch_step : 0);
+}
+
 template <class Unit>
 void tile_q8(const Tile& t) {
   using Part = void(const Tile& tile, int output, int64_t fetch_step);
@@ -248,12 +286,10 @@ void tile_q8(const Tile& t) {
     kParts[t.n_rows - 1](t, output, output == 0 ? t.fetch_step : 0);
 }
 
-template <class Unit>
 void tile_f32(const Tile& t) {
   using Part = void(const Tile& tile, int output);
-  constexpr Part* kParts[kRowGroup] = {part_f32<Unit, 1, 2>, part_f32<Unit, 2, 2>,
-                                       part_f32<Unit, 3, 2>, part_f32<Unit, 4, 2>,
-                                       part_f32<Unit, 5, 2>, part_f32<Unit, 6, 2>};
+  constexpr Part* kParts[kRowGroup] = {part_f32<1, 2>, part_f32<2, 2>, part_f32<3, 2>,
+                                       part_f32<4, 2>, part_f32<5, 2>, part_f32<6, 2>};
   for (int output = 0; output < t.n_outputs; output += 16) kParts[t.n_rows - 1](t, output);
 }
 
@@ -261,8 +297,10 @@ template <class Unit, class RowBlock>
 void tile(const Tile& t) {
   if constexpr (std::is_same_v<RowBlock, RowBlockQ8>) {
     tile_q8<Unit>(t);
+  } else if constexpr (std::is_same_v<RowBlock, RowBlockQ16>) {
+    tile_q16(t);
   } else {
-    tile_f32<Unit>(t);
+    tile_f32(t);
   }
 }
 
@@ -276,7 +314,7 @@ void QWEN3_MATMUL(const Weights& weights, const Rows& rows, float* out, int64_t 
   case WeightType::name:                                                                        \
     return each_tile<Unit, RowBlock>(weights, rows, out, out_stride, add, add_stride, ith, nth, \
                                      tile<Unit, RowBlock>);
-    QWEN3_WEIGHT_TYPES(X)
+    QWEN3_WEIGHT_TYPES_Q16(X)
 #undef X
   }
 }
@@ -287,7 +325,7 @@ void QWEN3_MATMUL_SWIGLU(const Weights& gate, const Weights& up, const Rows& row
 #define X(name, Unit, Source, values, RowBlock) \
   case WeightType::name:                        \
     return each_gated_tile<Unit, RowBlock>(gate, up, rows, out, ith, nth, tile<Unit, RowBlock>);
-    QWEN3_WEIGHT_TYPES(X)
+    QWEN3_WEIGHT_TYPES_Q16(X)
 #undef X
   }
 }

@@ -13,6 +13,9 @@ constexpr int kBf16Rows = kRowGroup;
 namespace qwen3_embed::kernels {
 namespace {
 
+// Of each pair of 16-bit codes: sum + w0 a0 + w1 a1.
+void add_pairs(__m256i& sum, __m256i w, __m256i a) { sum = Vec::add_products(sum, w, a); }
+
 template <int>
 struct Dot {
   using Codes = __m256i;

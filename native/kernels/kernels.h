@@ -47,13 +47,14 @@ struct Weights {
 
 enum class RowFormat {
   kQ8,        // blocks of 32 signed codes with a float scale each: for quantised weights
+  kQ16,       // the same of 16 bits: for F16 and BF16 weights, where a set takes these as such too
   kBf16,      // rounded to nearest even: for BF16 weights, and for those that a set widens to BF16
   kBf16Sums,  // the sum of two BF16 numbers, 2^-17 of a value off: for F16 weights, where a set
               // takes these, exactly, for such sums too
   kF32,
   kPlain,  // (m, k) floats as they are: for products that are not a set's own
 };
-constexpr size_t kRowFormats = 5;
+constexpr size_t kRowFormats = 6;
 
 // Written row by row (any order, any thread), read by matmul. k is a multiple of 32.
 struct Rows {
@@ -72,17 +73,22 @@ struct KeyRun {
   int64_t count;
 };
 
+// How much of attention may be rounded: as much as the caller rounds the result.
+enum class Rounding {
+  kNone,   // floats throughout
+  kCodes,  // queries and keys to 16-bit codes
+  kBf16,   // and values and weights to BF16
+};
+
 // One KV head's query heads over `n_queries` consecutive tokens. The key runs, in order, hold
 // positions 0, 1, 2 … of the sequence without a gap, n_keys of them; where one run ends and the
 // next begins and how many runs there are change no bit. A token sees keys up to its own position
 // (what lies beyond the last query changes no bit), or all n_keys. Strides are in floats.
 struct Attention {
-  int64_t head_dim;  // a multiple of 8, at most kMaxHeadDim
-  int64_t group;     // query heads per KV head
-  float scale;       // of q · k
-  // Queries and keys may be rounded to 16-bit codes, and values and weights to BF16, where the set
-  // multiplies these faster: for a caller that rounds the result more coarsely.
-  bool may_round;
+  int64_t head_dim;   // a multiple of 8, at most kMaxHeadDim
+  int64_t group;      // query heads per KV head
+  float scale;        // of q · k
+  Rounding rounding;  // at most, and where the set multiplies such faster
   bool is_causal;
   int64_t position;  // of the first query in its sequence
   int64_t n_queries;

@@ -107,6 +107,19 @@ struct PackedQ6_K {
 };
 static_assert(sizeof(PackedQ6_K) == 16 * 212, "1.0095 times the source");
 
+// F16 and BF16 weights for sets that multiply 16-bit codes in pairs. 32 values are codes times d,
+// the codes of 16 bits and together no longer than kQ16Length: then no sum of products of two
+// blocks leaves 31 bits, by Cauchy and Schwarz: (46330 + √32 / 2)² < 2³¹. Of weights, d is a BF16
+// number, rounded up.
+constexpr float kQ16Length = 46330.0f, kQ16Largest = 32767.0f;
+
+struct PackedQ16 {
+  static constexpr int kBlocks = 2;
+  uint16_t d[2][16];
+  int16_t codes[2][16][16][2];  // [k / 2][output][k % 2]
+};
+static_assert(sizeof(PackedQ16) == 33 * 64, "1.032 times the source");
+
 // Float units cover one block of k, like the others, so that one loop serves all.
 struct PackedF32 {
   static constexpr int kBlocks = 1;
@@ -154,6 +167,14 @@ struct RowBlockSteps {
 };
 static_assert(sizeof(RowBlockSteps) == 384, "six cache lines");
 
+// See PackedQ16.
+struct RowBlockQ16 {
+  int16_t codes[kRowGroup][kBlock];
+  float d[kRowGroup];
+  int32_t unused[10];
+};
+static_assert(sizeof(RowBlockQ16) == 448, "seven cache lines");
+
 template <int kRows>
 struct RowsOfBf16 {
   uint16_t values[kRows][kBlock];
@@ -169,10 +190,17 @@ struct RowBlockF32 {
 // products take. A new type is a line here, its two structs above, a place() in pack.cc, and in
 // each set that is to multiply it a Decode or Widen; all switches over types are made from this
 // list.
-#define QWEN3_WEIGHT_TYPES(X)                       \
+#define QWEN3_WEIGHT_TYPES(X)                    \
+  X(kF16, PackedF16, uint16_t, 1, RowBlockF32)   \
+  X(kBf16, PackedBf16, uint16_t, 1, RowBlockF32) \
+  QWEN3_OTHER_TYPES(X)
+// As sets that have products of 16-bit codes multiply them.
+#define QWEN3_WEIGHT_TYPES_Q16(X)               \
+  X(kF16, PackedQ16, uint16_t, 1, RowBlockQ16)  \
+  X(kBf16, PackedQ16, uint16_t, 1, RowBlockQ16) \
+  QWEN3_OTHER_TYPES(X)
+#define QWEN3_OTHER_TYPES(X)                        \
   X(kF32, PackedF32, float, 1, RowBlockF32)         \
-  X(kF16, PackedF16, uint16_t, 1, RowBlockF32)      \
-  X(kBf16, PackedBf16, uint16_t, 1, RowBlockF32)    \
   X(kQ8_0, PackedQ8_0, SourceQ8_0, 32, RowBlockQ8)  \
   X(kQ4_0, PackedQ4_0, SourceQ4_0, 32, RowBlockQ8)  \
   X(kQ4_K, PackedQ4_K, SourceQ4_K, 256, RowBlockQ8) \

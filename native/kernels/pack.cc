@@ -265,6 +265,8 @@ size_t grouped_rows_bytes(RowFormat format, int64_t m, int64_t k) {
   switch (format) {
     case RowFormat::kQ8:
       return blocks * sizeof(RowBlockQ8);
+    case RowFormat::kQ16:
+      return blocks * sizeof(RowBlockQ16);
     case RowFormat::kBf16:
       return blocks * sizeof(RowBlockBf16);
     case RowFormat::kBf16Sums:

@@ -3,6 +3,8 @@
 // and stand).
 #pragma once
 
+#include <math.h>
+
 #include <cstring>
 
 #include "layout.h"
@@ -30,11 +32,40 @@ void store_sums(const float* x, uint16_t* high, uint16_t* low) {
   }
 }
 
+// A block's largest magnitude is brought to between 1 and 2 first, so that squares stay in range.
+// Below 1e-30 it counts as zero, from 2^100 on as infinite.
+void store_q16(const float* x, RowBlockQ16& to, int64_t r) {
+  constexpr uint32_t kTiny = 0x0da24260, kHuge = 0x71800000, kExponent = 0x7f800000;
+  constexpr uint32_t kTwo = 0x7f000000;  // exponents of a number and its inverse add up to this
+  const uint32_t bits = Vec::largest(x);
+  if (bits < kTiny || bits >= kHuge) {
+    memset(to.codes[r], 0, sizeof to.codes[r]);
+    to.d[r] = bits < kTiny ? 0.0f : NAN;
+    return;
+  }
+  const uint32_t inverse_bits = kTwo - (bits & kExponent);
+  float largest, inverse, y[kBlock], squares[kBlock / 2];
+  memcpy(&largest, &bits, sizeof largest);
+  memcpy(&inverse, &inverse_bits, sizeof inverse);
+  for (int i = 0; i < kBlock; i++) y[i] = x[i] * inverse;
+  // In the order of a tree, which every width of vectors can follow.
+  for (int i = 0; i < 16; i++) squares[i] = y[i] * y[i] + y[i + 16] * y[i + 16];
+  for (int i = 0; i < 8; i++) squares[i] += squares[i + 8];
+  for (int i = 0; i < 4; i++) squares[i] += squares[i + 4];
+  const float length = sqrtf((squares[0] + squares[2]) + (squares[1] + squares[3]));
+  const float by_length = length / kQ16Length, by_largest = largest * inverse / kQ16Largest;
+  const float d = by_length > by_largest ? by_length : by_largest, scale = 1 / d;
+  for (int i = 0; i < kBlock; i++) to.codes[r][i] = static_cast<int16_t>(rintf(y[i] * scale));
+  to.d[r] = d / inverse;
+}
+
 void store_block(const float* x, const Rows& rows, int64_t row, int64_t block) {
   const int64_t index = row / kRowGroup * (rows.k / kBlock) + block, r = row % kRowGroup;
   switch (rows.format) {
     case RowFormat::kQ8:
       return store_q8(x, code_block(rows, row / kRowGroup, block), r);
+    case RowFormat::kQ16:
+      return store_q16(x, static_cast<RowBlockQ16*>(rows.data)[index], r);
     case RowFormat::kPlain:
       memcpy(static_cast<float*>(rows.data) + row * rows.k + block * kBlock, x,
              sizeof(float) * kBlock);

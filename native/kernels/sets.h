@@ -20,6 +20,7 @@ void pack_panels_signed(WeightType type, const void* source, int64_t n, int64_t 
                         int64_t panel_begin, int64_t panel_end, void* packed);
 void pack_panels_of_octets(WeightType type, const void* source, int64_t n, int64_t k,
                            int64_t panel_begin, int64_t panel_end, void* packed);
+// Rows whatever the set, but for 8-bit codes in some.
 size_t grouped_rows_bytes(RowFormat format, int64_t m, int64_t k);
 
 using Matmul = void(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
@@ -28,6 +29,10 @@ using MatmulSwiglu = void(const Weights& gate, const Weights& up, const Rows& ro
                           int ith, int nth);
 
 #ifdef QWEN3_KERNELS_X86
+// F16 and BF16 weights as 16-bit codes (avx2_pack_q16.cc).
+size_t q16_bytes(int64_t n, int64_t k);
+void pack_q16(WeightType type, const void* source, int64_t n, int64_t k, int64_t panel_begin,
+              int64_t panel_end, void* packed);
 extern const Kernels kAvx2;
 extern const Kernels kAvx512Vnni;
 extern const Kernels kAvx512Bf16;

@@ -45,7 +45,8 @@ std::unique_ptr<Product> make(ProductMaker& maker, RowFormat rows, const Vector&
   return maker.make(values.data(), n_out, n_in);
 }
 
-// The form of rows that all of them take, where a set of ours has one for it.
+// The form of rows that all of them take, where a set of ours has one for it and adapters can be
+// made for it without loss: they are floats, which 16-bit codes of F16 numbers are not.
 RowFormat form_of(const std::vector<AdaptedLinear>& linears) {
   RowFormat form = RowFormat::kPlain;
   bool is_first = true;
@@ -56,7 +57,7 @@ RowFormat form_of(const std::vector<AdaptedLinear>& linears) {
     form = own;
     is_first = false;
   }
-  return form == RowFormat::kPlain ? RowFormat::kF32 : form;
+  return form == RowFormat::kPlain || form == RowFormat::kQ16 ? RowFormat::kF32 : form;
 }
 
 }  // namespace

@@ -82,19 +82,19 @@ int32_t CpuPass::queries_at_once(int32_t n_rows) const {
 void CpuPass::attend(const CpuBlock& block, const Tile& tile, const Abort& abort) {
   const AttentionPlan& plan = this->plan(tile);
   // The result is rounded at once where the product it is for takes rounded rows.
-  const bool may_round = block.out.product->rounds_rows();
+  const kernels::Rounding rounding = block.out.product->rounding();
   // Head by head: the keys of one stay in the cache for the questions of a tile.
   const auto n = static_cast<int64_t>(plan.questions.size());
   work_.crew().tell("attend");
   work_.crew().each(n * net_.n_head_kv, abort, [&](int64_t item, int worker) {
-    answer(plan.questions[static_cast<size_t>(item % n)], plan, item / n, may_round,
+    answer(plan.questions[static_cast<size_t>(item % n)], plan, item / n, rounding,
            work_.bench(worker));
   });
   times_.attention_ms += watch_.lap_ms();
 }
 
 void CpuPass::answer(const Question& question, const AttentionPlan& plan, int64_t head,
-                     bool may_round, Bench& bench) const {
+                     kernels::Rounding rounding, Bench& bench) const {
   const int64_t dim = net_.head_dim, group = net_.n_head / net_.n_head_kv;
   const int64_t n_q = net_.n_q(), n_kv = net_.n_kv();
   bench.key_runs.clear();
@@ -112,7 +112,7 @@ void CpuPass::answer(const Question& question, const AttentionPlan& plan, int64_
   a.head_dim = dim;
   a.group = group;
   a.scale = 1.0f / std::sqrt(static_cast<float>(dim));
-  a.may_round = may_round;
+  a.rounding = rounding;
   a.is_causal = net_.is_causal;
   a.position = question.position;
   a.n_queries = question.n;

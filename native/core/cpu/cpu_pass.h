@@ -52,8 +52,8 @@ class CpuPass final : public Pass {
                const Abort& abort);
   void rotate(const Block& block, const Tile& tile, bool queries, bool keys, const Abort& abort);
   void attend(const CpuBlock& block, const Tile& tile, const Abort& abort);
-  void answer(const Question& question, const AttentionPlan& plan, int64_t head, bool may_round,
-              Bench& bench) const;
+  void answer(const Question& question, const AttentionPlan& plan, int64_t head,
+              kernels::Rounding rounding, Bench& bench) const;
   void mix(const CpuBlock& block, float* hidden, int32_t n_rows, const Abort& abort);
   void feed_forward(const CpuBlock& block, float* hidden, int32_t n_rows, const Abort& abort);
   // The gated rows in one product, where that can be.

@@ -70,7 +70,9 @@ class KernelProduct final : public Product {
   // that multiply rows of BF16 may take all rows at once.
   int64_t row_pieces(int64_t n_rows) const {
     constexpr int64_t kFewestRows = 96;
-    const bool cuts_rows = form() == kernels::RowFormat::kQ8 || form() == kernels::RowFormat::kF32;
+    const kernels::RowFormat rows = form();
+    const bool cuts_rows = rows == kernels::RowFormat::kQ8 || rows == kernels::RowFormat::kQ16 ||
+                           rows == kernels::RowFormat::kF32;
     return cuts_rows ? std::max<int64_t>(1, n_rows / kFewestRows) : 1;
   }
 

@@ -29,8 +29,13 @@ class Product {
  public:
   virtual ~Product() = default;
   virtual kernels::RowFormat form() const = 0;
-  bool rounds_rows() const {
-    return form() == kernels::RowFormat::kQ8 || form() == kernels::RowFormat::kBf16;
+  // How coarsely it rounds its inputs.
+  kernels::Rounding rounding() const {
+    const kernels::RowFormat rows = form();
+    if (rows == kernels::RowFormat::kQ16) return kernels::Rounding::kCodes;
+    return rows == kernels::RowFormat::kQ8 || rows == kernels::RowFormat::kBf16
+               ? kernels::Rounding::kBf16
+               : kernels::Rounding::kNone;
   }
   // A good number of parts for this many rows.
   virtual int64_t n_parts(int64_t n_rows, int n_threads) const = 0;

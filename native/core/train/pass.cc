@@ -162,7 +162,7 @@ void TrainPass::attend(size_t i_block, Activations& act) {
     a.head_dim = dim;
     a.group = group;
     a.scale = 1.0f / std::sqrt(static_cast<float>(dim));
-    a.may_round = false;
+    a.rounding = kernels::Rounding::kNone;
     a.is_causal = true;
     a.position = question.position;
     a.n_queries = question.n;
