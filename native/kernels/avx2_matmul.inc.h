@@ -205,7 +205,7 @@ void part_q16(const Tile& t, int row, int output, int64_t fetch_step) {
   const auto* rows = static_cast<const RowBlockQ16*>(t.rows);
   const auto* unit = reinterpret_cast<const PackedQ16*>(
       static_cast<const char*>(t.panel) + static_cast<size_t>(output / kPanel) * t.panel_bytes);
-  const int first = output % kPanel;
+  const auto first = static_cast<int>(output % kPanel);
   const char* fetch = t.fetch;
   __m256 sums[MR][NV];
   for (int r = 0; r < MR; r++)

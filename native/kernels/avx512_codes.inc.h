@@ -232,7 +232,8 @@ void multiply_ready(const Product& p, const Stretch& stretch, int64_t n, const c
     const int n_ready = static_cast<int>(min_of(Ready<Type>::kBlocks, p.n_blocks - block));
     for (int i = 0; i < n_ready; i++)
       for (int c = 0; c < 2; c++) {
-        const auto* units = reinterpret_cast<const Unit*>(panel + c * p.panel_bytes);
+        const auto* units =
+            reinterpret_cast<const Unit*>(panel + static_cast<size_t>(c) * p.panel_bytes);
         make_ready(units[(block + i) / Unit::kBlocks],
                    static_cast<int>((block + i) % Unit::kBlocks), c, ready, i);
       }
