@@ -60,6 +60,9 @@ run(process.execPath, [cmakeJs, 'build', ...common])
 if ((options.tests || options.sanitize) && !options['only-build']) {
   // Thousands of damaged files where a stray read would be seen; a few dozen of each kind otherwise.
   if (options.sanitize) process.env.QWEN3_FUZZ ??= '200'
+  if (options.sanitize === 'thread') {
+    process.env.TSAN_OPTIONS ??= `suppressions=${join(root, 'test', 'native', 'tsan.supp')}`
+  }
   run('ctest', ['--test-dir', join(root, folder), '--output-on-failure'])
 }
 
