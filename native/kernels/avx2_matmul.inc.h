@@ -110,16 +110,11 @@ struct Decode<PackedQ6_K> {
   }
 };
 
-__m256i broadcast_codes(const int8_t* p) {
+// The four bytes of a row that a lane multiplies: codes of 8 bits, or a pair of 16.
+__m256i broadcast_codes(const void* four_bytes) {
   int32_t four;
-  memcpy(&four, p, sizeof four);
+  memcpy(&four, four_bytes, sizeof four);
   return _mm256_set1_epi32(four);
-}
-
-__m256i broadcast_pair(const int16_t* p) {
-  int32_t pair;
-  memcpy(&pair, p, sizeof pair);
-  return _mm256_set1_epi32(pair);
 }
 
 // Eight outputs of one row, as many as there are.
@@ -224,7 +219,7 @@ void part_q16(const Tile& t, int row, int output, int64_t fetch_step) {
         w[v] = _mm256_loadu_si256(
             reinterpret_cast<const __m256i*>(weights.codes[b][pair][first + v * 8]));
       for (int r = 0; r < MR; r++) {
-        const __m256i a = broadcast_pair(rows->codes[row + r] + pair * 2);
+        const __m256i a = broadcast_codes(rows->codes[row + r] + pair * 2);
         for (int v = 0; v < NV; v++) add_pairs(acc[r][v], w[v], a);
       }
     }
@@ -267,15 +262,6 @@ void part_f32(const Tile& t, int output) {
 
 // The tile, cut so that its sums stay in 16 registers. The next panels are fetched by the first
 // part only.
-// In halves of its rows, for the same reason.
-void tile_q16(const Tile& t) {
-  using Part = void(const Tile& tile, int row, int output, int64_t fetch_step);
-  constexpr Part* kParts[] = {part_q16<1, 2>, part_q16<2, 2>, part_q16<3, 2>};
-  for (int output = 0; output < t.n_outputs; output += 16)
-    for (int row = 0; row < t.n_rows; row += 3)
-      kParts[min_of(3, t.n_rows - row) - 1](t, row, output, output + row == 0 ? t.fetch_step : 0);
-}
-
 template <class Unit>
 void tile_q8(const Tile& t) {
   using Part = void(const Tile& tile, int output, int64_t fetch_step);
@@ -284,6 +270,15 @@ void tile_q8(const Tile& t) {
                                        part_q8<Unit, 5, 1>, part_q8<Unit, 6, 1>};
   for (int output = 0; output < t.n_outputs; output += t.n_rows <= 3 ? 16 : 8)
     kParts[t.n_rows - 1](t, output, output == 0 ? t.fetch_step : 0);
+}
+
+// The same in halves of its rows.
+void tile_q16(const Tile& t) {
+  using Part = void(const Tile& tile, int row, int output, int64_t fetch_step);
+  constexpr Part* kParts[] = {part_q16<1, 2>, part_q16<2, 2>, part_q16<3, 2>};
+  for (int output = 0; output < t.n_outputs; output += 16)
+    for (int row = 0; row < t.n_rows; row += 3)
+      kParts[min_of(3, t.n_rows - row) - 1](t, row, output, output + row == 0 ? t.fetch_step : 0);
 }
 
 void tile_f32(const Tile& t) {

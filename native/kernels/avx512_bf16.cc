@@ -27,9 +27,7 @@ void step(const PackedBf16* const (&units)[2], const RowBlockBf16& rows, int pai
   for (int c = 0; c < NC; c++)
     w[c] = reinterpret_cast<__m512bh>(_mm512_loadu_si512(units[c]->values[pair]));
   for (int r = 0; r < MR; r++) {
-    int32_t two;
-    memcpy(&two, rows.values[r] + pair * 2, sizeof two);
-    const auto a = reinterpret_cast<__m512bh>(_mm512_set1_epi32(two));
+    const auto a = reinterpret_cast<__m512bh>(broadcast_codes(rows.values[r] + pair * 2));
     for (int c = 0; c < NC; c++) sums[r][c] = _mm512_dpbf16_ps(sums[r][c], w[c], a);
   }
 }

@@ -17,12 +17,6 @@
 namespace qwen3_embed::kernels {
 namespace {
 
-__m512i broadcast_codes(const int8_t* p) {
-  int32_t four;
-  memcpy(&four, p, sizeof four);
-  return _mm512_set1_epi32(four);
-}
-
 void fetch_rows(const RowBlockSteps* rows) {
   for (size_t i = 0; i < sizeof *rows; i += 64)
     _mm_prefetch(reinterpret_cast<const char*>(rows) + i, _MM_HINT_T0);

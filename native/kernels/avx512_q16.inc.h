@@ -4,18 +4,10 @@
 
 #include <immintrin.h>
 
-#include <cstring>
-
 #include "avx512_tile.inc.h"
 
 namespace qwen3_embed::kernels {
 namespace {
-
-__m512i broadcast_pair(const int16_t* p) {
-  int32_t pair;
-  memcpy(&pair, p, sizeof pair);
-  return _mm512_set1_epi32(pair);
-}
 
 __m512 bf16_to_float(const uint16_t* p) {
   const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
@@ -44,7 +36,7 @@ void tile_q16(const Tile& t) {
       __m512i w[NC];
       for (int c = 0; c < NC; c++) w[c] = _mm512_load_si512(units[c]->codes[b][pair]);
       for (int r = 0; r < MR; r++) {
-        const __m512i a = broadcast_pair(rows->codes[r] + pair * 2);
+        const __m512i a = broadcast_codes(rows->codes[r] + pair * 2);
         for (int c = 0; c < NC; c++) acc[r][c] = _mm512_dpwssd_epi32(acc[r][c], w[c], a);
       }
     }

@@ -3,10 +3,19 @@
 
 #include <immintrin.h>
 
+#include <cstring>
+
 #include "matmul.inc.h"
 
 namespace qwen3_embed::kernels {
 namespace {
+
+// The four bytes of a row that a lane multiplies: codes of 8 bits, or a pair of 16.
+__m512i broadcast_codes(const void* four_bytes) {
+  int32_t four;
+  memcpy(&four, four_bytes, sizeof four);
+  return _mm512_set1_epi32(four);
+}
 
 // Stores the tile's sums, as many as there are outputs.
 template <int MR, int NC>

@@ -188,8 +188,8 @@ struct RowBlockF32 {
 //
 // Its name, a unit of it packed, a block of it in the file and the values of that, and the rows its
 // products take. A new type is a line here, its two structs above, a place() in pack.cc, and in
-// each set that is to multiply it a Decode or Widen; all switches over types are made from this
-// list.
+// each set that is to multiply it a Decode or Widen; all switches over types are made from
+// these lists.
 #define QWEN3_WEIGHT_TYPES(X)                    \
   X(kF16, PackedF16, uint16_t, 1, RowBlockF32)   \
   X(kBf16, PackedBf16, uint16_t, 1, RowBlockF32) \
@@ -207,7 +207,7 @@ struct RowBlockF32 {
   X(kQ5_K, PackedQ5_K, SourceQ5_K, 256, RowBlockQ8) \
   X(kQ6_K, PackedQ6_K, SourceQ6_K, 256, RowBlockQ8)
 
-// What RowFormat a type's rows have in sets that have no products for BF16 pairs.
+// What RowFormat a type's rows have in sets without products of BF16 pairs or 16-bit codes.
 [[maybe_unused]] RowFormat plain_row_format(WeightType type) {
   struct Choose {
     static RowFormat of(const RowBlockF32*) { return RowFormat::kF32; }

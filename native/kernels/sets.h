@@ -20,7 +20,7 @@ void pack_panels_signed(WeightType type, const void* source, int64_t n, int64_t 
                         int64_t panel_begin, int64_t panel_end, void* packed);
 void pack_panels_of_octets(WeightType type, const void* source, int64_t n, int64_t k,
                            int64_t panel_begin, int64_t panel_end, void* packed);
-// Rows whatever the set, but for 8-bit codes in some.
+// Of rows as layout.h has them; some sets have 8-bit codes in another form.
 size_t grouped_rows_bytes(RowFormat format, int64_t m, int64_t k);
 
 using Matmul = void(const Weights& weights, const Rows& rows, float* out, int64_t out_stride,
